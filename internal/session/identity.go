@@ -1,0 +1,54 @@
+package session
+
+import (
+	"context"
+	"time"
+)
+
+// Identity is the holder of a verified ID token.
+type Identity struct {
+	UserID         UserID
+	SessionID      ID        // computed from the token, see [NewID]
+	AuthTime       time.Time // of the sign-in; survives refreshes of the token
+	IssuedAt       time.Time
+	ExpiresAt      time.Time // the token's raw exp
+	SignInProvider string
+	Claims         map[string]any // all of the token's; shared, do not change
+}
+
+// Verifier checks ID tokens.
+type Verifier interface {
+	// Verify checks form, signature, issuer, audience, tenant and expiry. It fails with token_invalid, token_expired or,
+	// when it cannot tell, unavailable. An implementation that cannot help looking up the account may also
+	// answer user_disabled or token_revoked; a caller must not rely on it.
+	Verify(ctx context.Context, token string) (Identity, error)
+}
+
+// Account is what Firebase Authentication says about an account.
+type Account struct {
+	UserID           UserID
+	Missing          bool // no such account
+	Disabled         bool
+	TokensValidAfter time.Time      // tokens issued before this second are revoked
+	Claims           map[string]any // custom claims as they are now; shared, do not change
+}
+
+// Revoked reports whether a token issued at issuedAt has been revoked in Firebase. The comparison is the Admin
+// SDK's, in whole seconds: a token of the very second of a revocation is valid, since a sign-up, a password
+// change and an e-mail change set the time to the second of the token they issue.
+func (a Account) Revoked(issuedAt time.Time) bool {
+	return issuedAt.Unix() < a.TokensValidAfter.Unix()
+}
+
+// Accounts is Firebase Authentication's own view on accounts.
+type Accounts interface {
+	// Account looks up one account. A missing one is no error. It fails with unavailable.
+	Account(ctx context.Context, uid UserID) (Account, error)
+	// Accounts looks up at most [MaxAccounts] accounts at once. The answer holds every uid that was asked for.
+	Accounts(ctx context.Context, uids []UserID) (map[UserID]Account, error)
+	// RevokeTokens ends all refresh tokens of the account, as of now.
+	RevokeTokens(ctx context.Context, uid UserID) error
+}
+
+// MaxAccounts is how many accounts one batched look-up takes.
+const MaxAccounts = 100

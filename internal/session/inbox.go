@@ -1,0 +1,97 @@
+package session
+
+import (
+	"sync"
+	"time"
+)
+
+// dedupeWindow is how long an inbox remembers a notice: longer than any feed goes back in its catch-up.
+const dedupeWindow = 10 * time.Minute
+
+// Inbox is where notices reach an instance, from its own commits and from the feed alike, each applied once. It also
+// keeps the proof of how current the instance's knowledge is. Safe for concurrent use.
+type Inbox struct {
+	bound time.Duration
+
+	mu          sync.Mutex
+	subscribers []func(Notice)
+	seen        map[string]time.Time // id to the local time of its delivery
+	pruned      time.Time
+	proven      time.Time // local, monotonic
+	recovered   time.Time // local, monotonic: when proof came back after a gap
+}
+
+// NewInbox returns an inbox whose knowledge counts as current while it was proven within the bound.
+func NewInbox(bound time.Duration) *Inbox {
+	return &Inbox{bound: bound, seen: make(map[string]time.Time)}
+}
+
+// Subscribe has every later notice applied by apply, in the order of subscription. Apply must not block and not deliver.
+func (b *Inbox) Subscribe(apply func(Notice)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.subscribers = append(b.subscribers, apply)
+}
+
+// Deliver applies n unless it has been applied. When it returns, n is applied, by this call or another.
+func (b *Inbox) Deliver(n Notice) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := localNow()
+	if _, ok := b.seen[n.ID]; ok {
+		return
+	}
+	b.seen[n.ID] = now
+	b.prune(now)
+	for _, apply := range b.subscribers {
+		apply(n)
+	}
+}
+
+func (b *Inbox) prune(now time.Time) {
+	if now.Sub(b.pruned) < dedupeWindow/10 {
+		return
+	}
+	b.pruned = now
+	for id, at := range b.seen {
+		if now.Sub(at) > dedupeWindow {
+			delete(b.seen, id)
+		}
+	}
+}
+
+// Prove implements [Sink].
+func (b *Inbox) Prove(began time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.proven.IsZero() && began.Sub(b.proven) > b.bound {
+		b.recovered = localNow()
+	}
+	if began.After(b.proven) {
+		b.proven = began
+	}
+}
+
+// Age is how long ago the feed was last proven, and false if it never was.
+func (b *Inbox) Age() (time.Duration, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Since(b.proven), !b.proven.IsZero()
+}
+
+// Current reports whether the instance may answer from what it knows.
+func (b *Inbox) Current() bool {
+	age, proven := b.Age()
+	return proven && age <= b.bound
+}
+
+// Steady reports whether the feed has been proven without a gap for at least d. Until then another instance may
+// still be busy storing activity that an outage held up.
+func (b *Inbox) Steady(d time.Duration) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.recovered.IsZero() || time.Since(b.recovered) >= d
+}
+
+// localNow is a local moment with its monotonic reading, for spans of time; what is decided goes by [Clock].
+func localNow() time.Time { return time.Now() } //nolint:forbidigo // spans only

@@ -1,0 +1,100 @@
+package session
+
+import "time"
+
+// Status is the stored state of a session. Judge a session by [Policy.Phase], never by its status alone.
+type Status string
+
+// The stored states.
+const (
+	StatusActive Status = "active"
+	StatusEnded  Status = "ended"
+)
+
+// Reason says why a session ended: the same word in HTTP, on the socket, in the store, in metrics and logs.
+type Reason string
+
+// The reasons.
+const (
+	ReasonLogout             Reason = "logout"              // its own device signed out
+	ReasonRevoked            Reason = "revoked"             // its user ended it from another session
+	ReasonAdminRevoked       Reason = "admin_revoked"       // an admin or the command line ended it
+	ReasonTokensRevoked      Reason = "tokens_revoked"      // revoked in Firebase, not through Vigil
+	ReasonIdleTimeout        Reason = "idle_timeout"        // no user activity for the idle timeout
+	ReasonAbsoluteTimeout    Reason = "absolute_timeout"    // its lifetime is over
+	ReasonSessionLimit       Reason = "session_limit"       // a newer session took its place
+	ReasonIPChanged          Reason = "ip_changed"          // its network changed under the strict policy
+	ReasonUserDisabled       Reason = "user_disabled"       // the account was disabled
+	ReasonUserDeleted        Reason = "user_deleted"        // the account was deleted
+	ReasonCredentialsChanged Reason = "credentials_changed" // e-mail or password changed
+	ReasonReplaced           Reason = "replaced"            // the same device signed in again
+)
+
+// Session is one sign-in of one account on one device. Times are in store time, see [Clock].
+type Session struct {
+	ID             ID
+	UserID         UserID
+	Status         Status
+	Device         Device
+	UserAgent      string
+	IPAddress      string
+	Location       *Location // nil when unknown
+	SignInProvider string
+	AuthTime       time.Time // of the sign-in, whole seconds
+	CreatedAt      time.Time
+	LastActive     time.Time
+	IdleTimeout    time.Duration // as configured when the session began
+	ExpiresAt      time.Time
+
+	EndedAt   time.Time // zero while active
+	EndReason Reason
+	EndedBy   string // a uid, or one of the actors below
+
+	// Version changes with every write of the stored session; it is the store's own and opaque to others.
+	Version time.Time
+}
+
+// Actors that are not accounts.
+const ActorSystem = "system"
+
+// Device is what a session runs on.
+type Device struct {
+	Type    string // desktop, mobile, tablet, bot, other
+	Browser string
+	OS      string
+	Name    string // given by the user
+}
+
+// Location is where a session signed in.
+type Location struct {
+	Country string `json:"country"` // ISO 3166-1 alpha-2
+	Region  string `json:"region"`
+	City    string `json:"city"`
+}
+
+// IdleDeadline is when s ends unless its user does something before.
+func (s Session) IdleDeadline() time.Time { return s.LastActive.Add(s.IdleTimeout) }
+
+// End describes the end of a session.
+type End struct {
+	Reason Reason
+	By     string    // a uid or an actor
+	At     time.Time // zero: the store's own time
+	// IfLastActive makes the end conditional on the stored LastActive being this one, so that
+	// an activity that another instance has just stored is not overruled. Zero: unconditional.
+	IfLastActive time.Time
+}
+
+// User is what the store knows about an account. The zero value stands for an account it knows nothing of.
+type User struct {
+	ID            UserID
+	RevokedAt     time.Time // every sign-in at or before it is dead; never moves back
+	RevokeReason  Reason    // of the latest revocation
+	RevokedBy     string    // of the latest revocation
+	TokensPending bool      // Firebase has not been told yet
+}
+
+// Revoked reports whether a sign-in at authTime is one of those that u's revocation has ended.
+func (u User) Revoked(authTime time.Time) bool {
+	return !u.RevokedAt.IsZero() && !authTime.After(u.RevokedAt)
+}
