@@ -19,7 +19,9 @@ func NewClock() *Clock {
 }
 
 // Now is the present moment in store time, in UTC and rounded down to the microsecond that stores keep.
-func (c *Clock) Now() time.Time { return c.at(time.Since(c.origin)).Add(time.Duration(c.offset.Load())) }
+func (c *Clock) Now() time.Time {
+	return c.at(time.Since(c.origin)).Add(time.Duration(c.offset.Load()))
+}
 
 func (c *Clock) at(elapsed time.Duration) time.Time {
 	return c.origin.Round(0).UTC().Add(elapsed).Truncate(time.Microsecond)

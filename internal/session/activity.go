@@ -1,0 +1,223 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Activity stores what users do, coalesced: the first activity at least [Policy.TouchInterval] after the stored one is
+// written at once, later ones by one trailing write. So the stored time lags by at most that interval, and only while it
+// is fresher than that. A write that fails is retried with the newest time until it is stored. Safe for concurrent use.
+type Activity struct {
+	policy Policy
+	store  Store
+	clock  *Clock
+	inbox  *Inbox
+	after  func(time.Duration, func())
+	log    *slog.Logger
+
+	trailing sync.WaitGroup
+
+	mu      sync.Mutex
+	touches map[ID]*touch
+	stored  func(Session) // told of every write
+}
+
+// touch is the unstored activity of one session. Guarded by Activity.mu.
+type touch struct {
+	session   Session   // as last known to be stored
+	latest    time.Time // the activity to be stored
+	urgent    bool      // it came after the warning
+	scheduled bool      // a trailing write is due
+	writing   bool
+	failing   time.Time // local time since when writes fail, zero if they do not
+}
+
+const (
+	touchTimeout = 5 * time.Second
+	touchRetry   = time.Second
+)
+
+// newActivity returns an Activity that has its trailing writes started by after, which must call back once, on any
+// goroutine, after the duration.
+func newActivity(policy Policy, store Store, clock *Clock, inbox *Inbox, after func(time.Duration, func()), log *slog.Logger) *Activity {
+	return &Activity{policy: policy, store: store, clock: clock, inbox: inbox, after: after, log: log,
+		touches: make(map[ID]*touch), stored: func(Session) {}}
+}
+
+// Touch records that the user of s is active now, and returns s with that activity. When the activity is due to be
+// stored at once, Touch waits for that; if it fails, with unavailable, the activity still counts here and
+// is stored later. S must be live.
+func (a *Activity) Touch(ctx context.Context, s Session) (Session, error) {
+	now := a.clock.Now()
+	a.mu.Lock()
+	t, ok := a.touches[s.ID]
+	if !ok {
+		t = &touch{session: s, latest: s.LastActive}
+		a.touches[s.ID] = t
+	} else if s.Version.After(t.session.Version) {
+		t.session = s
+	}
+	s.LastActive = later(t.latest, s.LastActive)
+	t.urgent = t.urgent || !now.Before(a.policy.WarnAt(s))
+	t.latest = later(t.latest, now)
+	s.LastActive = t.latest
+	due, failing := a.claim(t, now), !t.failing.IsZero()
+	a.mu.Unlock()
+	switch {
+	case due:
+		return s, a.write(ctx, t)
+	case failing:
+		return s, &Error{Op: "touch", Code: CodeUnavailable}
+	default:
+		return s, nil
+	}
+}
+
+// Last returns the later of the stored activity of s and this instance's own.
+func (a *Activity) Last(s Session) time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if t, ok := a.touches[s.ID]; ok {
+		return later(t.latest, s.LastActive)
+	}
+	return s.LastActive
+}
+
+// Stuck reports whether some activity could not be stored for longer than the touch interval.
+func (a *Activity) Stuck() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, t := range a.touches {
+		if !t.failing.IsZero() && time.Since(t.failing) >= a.policy.TouchInterval {
+			return true
+		}
+	}
+	return false
+}
+
+// Flush stores all activity now, for a shutdown when no more is recorded. It returns the first failure.
+func (a *Activity) Flush(ctx context.Context) error {
+	a.trailing.Wait()
+	a.mu.Lock()
+	var due []*touch
+	for _, t := range a.touches {
+		if !t.writing && t.latest.After(t.session.LastActive) {
+			t.writing = true
+			due = append(due, t)
+		}
+	}
+	a.mu.Unlock()
+	var first error
+	for _, t := range due {
+		if err := a.write(ctx, t); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// claim decides whether t is to be written now, in which case the caller has to; otherwise it sees to a later write.
+// The caller holds a.mu.
+func (a *Activity) claim(t *touch, now time.Time) bool {
+	switch due := t.session.LastActive.Add(a.policy.TouchInterval); {
+	case t.writing || !t.failing.IsZero():
+		return false // whoever writes looks again afterwards
+	case !t.latest.After(t.session.LastActive):
+		a.forget(t)
+		return false
+	case t.urgent || !now.Before(due):
+		t.writing = true
+		return true
+	default:
+		a.schedule(t, due.Sub(now))
+		return false
+	}
+}
+
+// forget drops t, unless another has taken its place. The caller holds a.mu.
+func (a *Activity) forget(t *touch) {
+	if a.touches[t.session.ID] == t {
+		delete(a.touches, t.session.ID)
+	}
+}
+
+// schedule has t looked at again after d. The caller holds a.mu.
+func (a *Activity) schedule(t *touch, d time.Duration) {
+	if t.scheduled {
+		return
+	}
+	t.scheduled = true
+	a.after(d, func() {
+		a.mu.Lock()
+		t.scheduled = false
+		retry := !t.failing.IsZero() && !t.writing
+		t.writing = t.writing || retry
+		due := retry || a.claim(t, a.clock.Now())
+		a.mu.Unlock()
+		if due {
+			a.trailing.Go(func() {
+				ctx, cancel := context.WithTimeout(context.Background(), touchTimeout)
+				defer cancel()
+				_ = a.write(ctx, t) // logged and retried there
+			})
+		}
+	})
+}
+
+// write stores the newest activity of t, which the caller has claimed.
+func (a *Activity) write(ctx context.Context, t *touch) error {
+	a.mu.Lock()
+	s, at, urgent := t.session, t.latest, t.urgent
+	a.mu.Unlock()
+
+	var notice *Notice
+	if urgent {
+		n := NewNotice(NoticeReset, s.UserID, "", s.ID)
+		notice = &n
+	}
+	stored, err := a.store.Touch(ctx, s, at, notice)
+	gone := CodeOf(err) == CodeNotFound || err == nil && stored.Status == StatusEnded
+
+	a.mu.Lock()
+	t.writing = false
+	switch {
+	case gone:
+		a.forget(t)
+	case err != nil:
+		if t.failing.IsZero() {
+			t.failing = localNow()
+		}
+		a.schedule(t, touchRetry)
+	default:
+		t.session, t.failing, t.urgent = stored, time.Time{}, t.urgent && t.latest.After(at)
+		if a.claim(t, a.clock.Now()) {
+			t.writing = false
+			a.schedule(t, 0)
+		}
+	}
+	a.mu.Unlock()
+
+	if gone {
+		return nil
+	}
+	if err != nil {
+		a.log.Warn("activity not stored yet", "session", s.ID, "error", err)
+		return err
+	}
+	a.stored(stored)
+	if notice != nil {
+		notice.At = at
+		a.inbox.Deliver(*notice)
+	}
+	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

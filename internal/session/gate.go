@@ -1,0 +1,160 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// Gate admits requests: it tells from an ID token alone who asks, and whether the session that the sign-in is may still be
+// used. Known tokens, accounts and sessions are answered from memory, but only while the
+// feed is proven current; otherwise the answer is unavailable. Safe for concurrent use.
+type Gate struct {
+	registry *Registry
+	verifier Verifier
+	tokens   *tokens
+	flights  singleflight.Group
+}
+
+// Admission is a request that has passed the gate.
+type Admission struct {
+	Identity Identity
+	Session  Session
+}
+
+// NewGate returns a gate to the registry's sessions.
+func NewGate(r *Registry, v Verifier) *Gate {
+	return &Gate{registry: r, verifier: v, tokens: newTokens()}
+}
+
+// Authenticate tells whose token this is. It fails with token_missing, token_invalid, token_expired, user_disabled,
+// token_revoked or unavailable.
+func (g *Gate) Authenticate(ctx context.Context, token string) (Identity, error) {
+	id, err := g.verify(ctx, token)
+	if err != nil {
+		return Identity{}, err
+	}
+	return id, g.standing(ctx, id, g.registry.settings.UserStateTTL)
+}
+
+// Admit lets a token pass whose session is live. Beyond [Gate.Authenticate]'s errors it fails with
+// session_required and session_ended.
+func (g *Gate) Admit(ctx context.Context, token string) (Admission, error) {
+	id, err := g.Authenticate(ctx, token)
+	if err != nil {
+		return Admission{}, err
+	}
+	s, err := g.registry.live(ctx, id)
+	if err != nil {
+		return Admission{}, err
+	}
+	return Admission{Identity: id, Session: s}, nil
+}
+
+// RequireRecent asks for a sign-in at most window ago, in whole seconds, and looks up afresh that neither account nor
+// sign-in has been revoked. It fails with reauth_required and with what [Gate.Authenticate] fails.
+func (g *Gate) RequireRecent(ctx context.Context, id Identity, window time.Duration) error {
+	if err := g.standing(ctx, id, 0); err != nil {
+		return err
+	}
+	return g.recent(id, window)
+}
+
+// RequireAdmin asks for the admin claim in the token and, looked up afresh, on the account. It fails with
+// forbidden and with what [Gate.Authenticate] fails.
+func (g *Gate) RequireAdmin(ctx context.Context, id Identity) error {
+	claim := g.registry.settings.AdminClaim
+	if admin, _ := id.Claims[claim].(bool); !admin {
+		return &Error{Op: "admin", Code: CodeForbidden}
+	}
+	if err := g.standing(ctx, id, 0); err != nil {
+		return err
+	}
+	account, err := g.registry.states.Account(ctx, id.UserID, g.registry.settings.UserStateTTL)
+	if err != nil {
+		return err
+	}
+	if admin, _ := account.Claims[claim].(bool); !admin {
+		return &Error{Op: "admin", Code: CodeForbidden}
+	}
+	return nil
+}
+
+// RequireRecentAdmin is [Gate.RequireAdmin] and then [Gate.RequireRecent] with the policy's window, at
+// the price of one look-up.
+func (g *Gate) RequireRecentAdmin(ctx context.Context, id Identity) error {
+	if err := g.RequireAdmin(ctx, id); err != nil {
+		return err
+	}
+	return g.recent(id, g.registry.settings.ReauthMaxAge)
+}
+
+func (g *Gate) recent(id Identity, window time.Duration) error {
+	if !Recent(id.AuthTime, g.registry.clock.Now(), window) {
+		return &Error{Op: "recent", Code: CodeReauthRequired, MaxAge: window}
+	}
+	return nil
+}
+
+// verify checks the token itself, once for as long as it lives.
+func (g *Gate) verify(ctx context.Context, token string) (Identity, error) {
+	if token == "" {
+		return Identity{}, &Error{Op: "verify", Code: CodeTokenMissing}
+	}
+	if !wellFormed(token) {
+		return Identity{}, &Error{Op: "verify", Code: CodeTokenInvalid}
+	}
+	key := sha256.Sum256([]byte(token))
+	if id, ok := g.tokens.Get(key, g.registry.clock.Now()); ok {
+		return id, nil
+	}
+	flight := g.flights.DoChan(string(key[:]), func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), identityTimeout)
+		defer cancel()
+		return g.verifier.Verify(ctx, token)
+	})
+	select {
+	case <-ctx.Done():
+		return Identity{}, Unavailable("verify", ctx.Err())
+	case got := <-flight:
+		if got.Err != nil {
+			return Identity{}, got.Err
+		}
+		id := got.Val.(Identity) //nolint:forcetypeassert // the flight's own
+		if !g.registry.clock.Now().Before(id.ExpiresAt) {
+			return Identity{}, &Error{Op: "verify", Code: CodeTokenExpired}
+		}
+		g.tokens.Put(key, id)
+		return id, nil
+	}
+}
+
+// standing checks that the account may sign in and that the sign-in has not been revoked, from what has been
+// looked up at most maxAge ago; zero asks Firebase and the store.
+func (g *Gate) standing(ctx context.Context, id Identity, maxAge time.Duration) error {
+	r := g.registry
+	if !r.inbox.Current() {
+		return &Error{Op: "standing", Code: CodeUnavailable}
+	}
+	account, err := r.states.Account(ctx, id.UserID, maxAge)
+	if err != nil {
+		return err
+	}
+	if account.Missing || account.Disabled {
+		return &Error{Op: "standing", Code: CodeUserDisabled}
+	}
+	user, err := r.states.User(ctx, id.UserID, maxAge == 0)
+	if err != nil {
+		return err
+	}
+	if user.Revoked(id.AuthTime) {
+		return &Error{Op: "standing", Code: CodeTokenRevoked}
+	}
+	if account.Revoked(id.IssuedAt) {
+		r.EndIfRevoked(ctx, id, account)
+		return &Error{Op: "standing", Code: CodeTokenRevoked}
+	}
+	return nil
+}

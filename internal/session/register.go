@@ -1,0 +1,192 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"slices"
+)
+
+// SignIn is what the edge knows about the device that a session begins on.
+type SignIn struct {
+	Device    Device
+	UserAgent string
+	IPAddress string
+	Location  *Location
+	Replaces  ID // the device's previous session, empty if there is none
+}
+
+// Registration is the answer to a sign-in.
+type Registration struct {
+	Session Session
+	Created bool // false: it was live already
+	Evicted []ID // ended to keep the limit
+}
+
+// Register begins the session that the sign-in is, or finds it live: registration is idempotent. It fails with
+// reauth_required for a sign-in that is spent or too old, token_revoked, session_limit, and unavailable.
+func (r *Registry) Register(ctx context.Context, id Identity, in SignIn) (Registration, error) {
+	now := r.clock.Now()
+	s := Session{
+		ID: id.SessionID, UserID: id.UserID, Status: StatusActive,
+		Device: in.Device, UserAgent: in.UserAgent, IPAddress: in.IPAddress, Location: in.Location,
+		SignInProvider: id.SignInProvider, AuthTime: id.AuthTime,
+		CreatedAt: now, LastActive: now, IdleTimeout: r.settings.IdleTimeout,
+		ExpiresAt: id.AuthTime.Add(r.settings.Lifetime),
+	}
+	if !now.Before(s.ExpiresAt) {
+		return Registration{}, r.spent(ctx, s)
+	}
+	if err := r.roomFor(ctx, s, in.Replaces); err != nil {
+		return Registration{}, err
+	}
+	stored, created, err := r.store.Create(ctx, s)
+	if err != nil {
+		return Registration{}, err
+	}
+	if !created {
+		if stored, err = r.judge(ctx, stored); CodeOf(err) == CodeSessionEnded {
+			return Registration{}, reauth(err)
+		} else if err != nil {
+			return Registration{}, err
+		}
+	}
+	reg := Registration{Session: stored, Created: created}
+	if in.Replaces != "" && in.Replaces != s.ID {
+		if err := r.replace(ctx, s.UserID, in.Replaces); err != nil {
+			return Registration{}, err
+		}
+	}
+	if !created {
+		return reg, nil
+	}
+	r.log.Info("session started", "session", s.ID, "user", s.UserID)
+	reg.Evicted, err = r.welcome(ctx, stored)
+	return reg, err
+}
+
+// spent is the answer to a sign-in whose lifetime is over, whatever became of it.
+func (r *Registry) spent(ctx context.Context, s Session) error {
+	e := &Error{Op: "register", Code: CodeReauthRequired}
+	stored, err := r.store.Session(ctx, s.ID)
+	switch CodeOf(err) {
+	case "":
+		e.Reason = r.settled(stored, r.clock.Now()).EndReason
+	case CodeNotFound:
+	default:
+		return err
+	}
+	return e
+}
+
+// reauth turns "this session ended" into "sign in again".
+func reauth(err error) error {
+	e := &Error{Op: "register", Code: CodeReauthRequired, Err: err}
+	var ended *Error
+	if errors.As(err, &ended) {
+		e.Reason = ended.Reason
+	}
+	return e
+}
+
+// replace ends the session that the same device had before. Another user's, or one that is over, is left alone.
+func (r *Registry) replace(ctx context.Context, uid UserID, id ID) error {
+	old, err := r.store.Session(ctx, id)
+	if CodeOf(err) == CodeNotFound || err == nil && old.UserID != uid {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, _, err = r.end(ctx, old, End{Reason: ReasonReplaced, By: string(uid)})
+	return err
+}
+
+// roomFor refuses a sign-in beyond the limit before anything is written, so that most refusals leave no trace.
+// Two sign-ins at once are told apart by welcome.
+func (r *Registry) roomFor(ctx context.Context, s Session, replaces ID) error {
+	if r.settings.MaxSessions == 0 || r.settings.LimitPolicy != LimitReject {
+		return nil
+	}
+	live, err := r.liveSessions(ctx, s.UserID)
+	if err != nil {
+		return err
+	}
+	live = slices.DeleteFunc(live, func(other Session) bool { return other.ID == s.ID || other.ID == replaces })
+	if len(live) < r.settings.MaxSessions {
+		return nil
+	}
+	if _, err := r.store.Session(ctx, s.ID); CodeOf(err) != CodeNotFound {
+		return err // live or spent already: its creation tells
+	}
+	return &Error{Op: "register", Code: CodeSessionLimit}
+}
+
+// liveSessions lists a user's live sessions in order of creation, and writes down the ends that time has brought.
+func (r *Registry) liveSessions(ctx context.Context, uid UserID) ([]Session, error) {
+	stored, err := r.store.UserSessions(ctx, uid, false)
+	if err != nil {
+		return nil, err
+	}
+	live := stored[:0]
+	for _, s := range stored {
+		switch s, err := r.judge(ctx, s); CodeOf(err) {
+		case "":
+			live = append(live, s)
+		case CodeSessionEnded:
+		default:
+			return nil, err
+		}
+	}
+	return live, nil
+}
+
+// welcome keeps the limit after s has been created, and tells the user's other sessions. Every instance sees the
+// creations in the order of their commits, so of several at once each judges the same ones to be too many.
+func (r *Registry) welcome(ctx context.Context, s Session) (evicted []ID, err error) {
+	live, err := r.liveSessions(ctx, s.UserID)
+	if err != nil {
+		return nil, err
+	}
+	if limit := r.settings.MaxSessions; limit > 0 && len(live) > limit {
+		if r.settings.LimitPolicy == LimitEvict {
+			evicted, err = r.evict(ctx, live[:len(live)-limit])
+		} else if slices.IndexFunc(live, func(each Session) bool { return each.ID == s.ID }) >= limit {
+			return nil, r.withdraw(ctx, s)
+		}
+	}
+	if len(live) > 1 {
+		r.announce(ctx, s)
+	}
+	return evicted, err
+}
+
+func (r *Registry) evict(ctx context.Context, oldest []Session) (evicted []ID, err error) {
+	for _, s := range oldest {
+		_, ended, err := r.end(ctx, s, End{Reason: ReasonSessionLimit, By: ActorSystem})
+		if err != nil {
+			return evicted, err
+		}
+		if ended {
+			evicted = append(evicted, s.ID)
+		}
+	}
+	return evicted, nil
+}
+
+func (r *Registry) withdraw(ctx context.Context, s Session) error {
+	if err := r.store.Withdraw(ctx, s.ID); err != nil {
+		return err
+	}
+	return &Error{Op: "register", Code: CodeSessionLimit}
+}
+
+// announce tells the user's other sessions that s began. It is a courtesy: that it fails undoes nothing.
+func (r *Registry) announce(ctx context.Context, s Session) {
+	n := NewNotice(NoticeStarted, s.UserID, "", s.ID)
+	n.At = s.CreatedAt
+	if err := r.publisher.Publish(ctx, n); err != nil {
+		r.log.Warn("start of session not announced", "session", s.ID, "error", err)
+		return
+	}
+	r.inbox.Deliver(n)
+}

@@ -1,0 +1,190 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// Settings are what an operator decides.
+type Settings struct {
+	Policy
+	AdminClaim   string        // custom claim that must be true for an admin
+	UserStateTTL time.Duration // how long an account's state may be reused without asking Firebase
+	FeedResync   time.Duration // period of the feed's catch-up
+}
+
+// Ports are what the domain needs from outside.
+type Ports struct {
+	Store     Store
+	Users     Users
+	Publisher Publisher
+	Accounts  Accounts
+	Clock     *Clock
+	Inbox     *Inbox
+	// After calls back once, on any goroutine, after the duration: [time.AfterFunc] without the timer.
+	After func(time.Duration, func())
+	Log   *slog.Logger
+}
+
+// Registry holds the use cases: what begins, lists and ends sessions. Safe for concurrent use.
+type Registry struct {
+	settings  Settings
+	store     Store
+	users     Users
+	publisher Publisher
+	accounts  Accounts
+	clock     *Clock
+	inbox     *Inbox
+	states    *states
+	activity  *Activity
+	log       *slog.Logger
+}
+
+// NewRegistry returns a registry that applies the inbox's notices to what it remembers. Subscribers that act on what the
+// registry says must subscribe after this call.
+func NewRegistry(s Settings, p Ports) *Registry {
+	r := &Registry{
+		settings: s, store: p.Store, users: p.Users, publisher: p.Publisher, accounts: p.Accounts,
+		clock: p.Clock, inbox: p.Inbox, log: p.Log,
+		states:   newStates(p.Store, p.Users, p.Accounts),
+		activity: newActivity(s.Policy, p.Store, p.Clock, p.Inbox, p.After, p.Log),
+	}
+	r.states.found = r.endGone
+	r.activity.stored = r.states.Put
+	p.Inbox.Subscribe(r.states.Apply)
+	return r
+}
+
+// Settings returns what the operator decided.
+func (r *Registry) Settings() Settings { return r.settings }
+
+// Now is the present moment in store time.
+func (r *Registry) Now() time.Time { return r.clock.Now() }
+
+// Sessions lists a user's sessions as they are now, newest activity first: the live ones or, with all, also those
+// that ended within the retention.
+func (r *Registry) Sessions(ctx context.Context, uid UserID, all bool) ([]Session, error) {
+	stored, err := r.store.UserSessions(ctx, uid, all)
+	if err != nil {
+		return nil, err
+	}
+	now := r.clock.Now()
+	found := make([]Session, 0, len(stored))
+	for _, s := range stored {
+		s = r.settled(s, now)
+		if s.Status == StatusActive || all && now.Sub(s.EndedAt) <= r.settings.Retention {
+			found = append(found, s)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b Session) int { return b.LastActive.Compare(a.LastActive) })
+	return found, nil
+}
+
+// settled is a stored session as this instance sees it at now.
+func (r *Registry) settled(s Session, now time.Time) Session {
+	s.LastActive = r.activity.Last(s)
+	return r.settings.Settle(s, now)
+}
+
+// Touch records that the user of a live session is active, see [Activity.Touch].
+func (r *Registry) Touch(ctx context.Context, s Session) (Session, error) {
+	if phase, _ := r.settings.Phase(s, r.clock.Now()); phase == PhaseWarned {
+		// Another instance may know better, and a reset is not announced in vain.
+		current, err := r.Look(ctx, s)
+		if err != nil {
+			return s, err
+		}
+		s = current
+	}
+	return r.activity.Touch(ctx, s)
+}
+
+// Look re-reads a session and, when it is past its deadline, writes down its end. It returns the live session; for one
+// that is over it fails with session_ended, for one that is gone with session_required.
+func (r *Registry) Look(ctx context.Context, s Session) (Session, error) {
+	s, err := r.states.Reread(ctx, s.UserID, s.ID)
+	if err != nil {
+		return Session{}, missingIsRequired(err)
+	}
+	return r.judge(ctx, s)
+}
+
+// live returns the session of a sign-in if it may be used.
+func (r *Registry) live(ctx context.Context, id Identity) (Session, error) {
+	s, err := r.states.Session(ctx, id.UserID, id.SessionID)
+	if err != nil {
+		return Session{}, missingIsRequired(err)
+	}
+	s.LastActive = r.activity.Last(s)
+	if phase, _ := r.settings.Phase(s, r.clock.Now()); phase == PhaseIdle {
+		return r.Look(ctx, s) // another instance may have stored activity since
+	}
+	return r.judge(ctx, s)
+}
+
+// judge returns s, just read, if it is live.
+func (r *Registry) judge(ctx context.Context, s Session) (Session, error) {
+	s.LastActive = r.activity.Last(s)
+	phase, _ := r.settings.Phase(s, r.clock.Now())
+	switch phase {
+	case PhaseActive, PhaseWarned:
+		return s, nil
+	case PhaseIdle:
+		if !r.inbox.Steady(r.settings.TouchInterval) {
+			return Session{}, &Error{Op: "judge", Code: CodeUnavailable, Message: "recovering from an outage"}
+		}
+		return r.endPassed(ctx, s)
+	case PhaseExpired:
+		return r.endPassed(ctx, s)
+	case PhaseEnded:
+	}
+	return Session{}, EndedError(s)
+}
+
+// endPassed writes down the end of a session past its deadline. That it cannot be written does not make it live.
+func (r *Registry) endPassed(ctx context.Context, s Session) (Session, error) {
+	over := r.settings.Settle(s, r.clock.Now())
+	e := End{Reason: over.EndReason, By: ActorSystem, At: over.EndedAt}
+	if e.Reason == ReasonIdleTimeout {
+		e.IfLastActive = s.LastActive
+	}
+	stored, ended, err := r.end(ctx, s, e)
+	switch {
+	case err != nil:
+		r.log.Warn("end of session not written yet", "session", s.ID, "reason", e.Reason, "error", err)
+		return Session{}, EndedError(over)
+	case !ended && stored.Status == StatusActive: // activity came in between
+		stored.LastActive = r.activity.Last(stored)
+		return stored, nil
+	default:
+		return Session{}, EndedError(stored)
+	}
+}
+
+// end ends one session with its notice, and has this instance act on it before it returns.
+func (r *Registry) end(ctx context.Context, s Session, e End) (stored Session, ended bool, err error) {
+	n := NewNotice(NoticeEnded, s.UserID, e.Reason, s.ID)
+	stored, ended, err = r.store.End(ctx, s.ID, e, &n)
+	if err != nil || !ended {
+		return stored, false, err
+	}
+	n.At = stored.EndedAt
+	r.inbox.Deliver(n)
+	r.log.Info("session ended", "session", s.ID, "user", s.UserID, "reason", e.Reason, "by", e.By)
+	return stored, true, nil
+}
+
+// Stuck reports whether activity could not be stored for too long.
+func (r *Registry) Stuck() bool { return r.activity.Stuck() }
+
+// Flush stores all activity that is not stored yet.
+func (r *Registry) Flush(ctx context.Context) error { return r.activity.Flush(ctx) }
+
+func missingIsRequired(err error) error {
+	if CodeOf(err) == CodeNotFound {
+		return &Error{Op: "session", Code: CodeSessionRequired, Err: err}
+	}
+	return err
+}

@@ -1,0 +1,216 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// maxUsers and maxUserSessions bound what an instance remembers. What is forgotten is read again.
+const (
+	maxUsers        = 100_000
+	maxUserSessions = 64
+)
+
+// How long a dependency may take to answer. Identity's bound keeps a request that waits for it below two seconds.
+const (
+	storeTimeout    = 4 * time.Second
+	identityTimeout = 1500 * time.Millisecond
+)
+
+// states is what an instance knows about users and their sessions, kept true by notices: a notice removes what it
+// contradicts, and a read that began before a notice about the same user is not kept and not shared with
+// callers that came after it. Safe for concurrent use.
+type states struct {
+	store    Store
+	users    Users
+	accounts Accounts
+	found    func(context.Context, Account) // told of every look-up
+
+	flights singleflight.Group
+	mu      sync.Mutex
+	known   map[UserID]*state
+}
+
+// state is what is known about one user.
+type state struct {
+	mu        sync.Mutex
+	changes   uint64 // counts what contradicts knowledge: what was read under another count is not kept
+	account   Account
+	checked   time.Time // local time of the account's look-up, zero if there is none
+	user      User
+	userKnown bool
+	sessions  map[ID]Session
+}
+
+func newStates(store Store, users Users, accounts Accounts) *states {
+	return &states{store: store, users: users, accounts: accounts, known: make(map[UserID]*state)}
+}
+
+func (st *states) of(uid UserID) *state {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	u, ok := st.known[uid]
+	if !ok {
+		for other := range st.known { // in random order
+			if len(st.known) < maxUsers {
+				break
+			}
+			delete(st.known, other)
+		}
+		u = &state{sessions: make(map[ID]Session)}
+		st.known[uid] = u
+	}
+	return u
+}
+
+// Apply is the states' subscription to the [Inbox].
+func (st *states) Apply(n Notice) {
+	st.mu.Lock()
+	u, ok := st.known[n.UserID]
+	st.mu.Unlock()
+	if !ok {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.changes++
+	for id, s := range u.sessions {
+		if n.Concerns(s.UserID, id, s.AuthTime) {
+			delete(u.sessions, id)
+		}
+	}
+	if n.Kind == NoticeEnded && !n.Before.IsZero() {
+		u.user.RevokedAt = later(u.user.RevokedAt, n.Before)
+		u.checked = time.Time{}
+	}
+}
+
+// Put replaces what is known of a session by something newer.
+func (st *states) Put(s Session) {
+	u := st.of(s.UserID)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if old, ok := u.sessions[s.ID]; ok && s.Version.After(old.Version) {
+		u.sessions[s.ID] = s
+	}
+}
+
+// User returns when the user was last revoked, from memory where it is known; fresh asks the store.
+func (st *states) User(ctx context.Context, uid UserID, fresh bool) (User, error) {
+	u := st.of(uid)
+	return load(ctx, st, u, st.key("user", string(uid), fresh), storeTimeout,
+		func() (User, bool) { return u.user, u.userKnown && !fresh },
+		func(ctx context.Context) (User, error) { return st.users.User(ctx, uid) },
+		func(read User) User {
+			read.RevokedAt = later(read.RevokedAt, u.user.RevokedAt)
+			u.user, u.userKnown = read, true
+			return read
+		})
+}
+
+// Account returns the account, looked up at most maxAge ago; zero asks Firebase.
+func (st *states) Account(ctx context.Context, uid UserID, maxAge time.Duration) (Account, error) {
+	u := st.of(uid)
+	return load(ctx, st, u, st.key("account", string(uid), maxAge == 0), identityTimeout,
+		func() (Account, bool) {
+			return u.account, !u.checked.IsZero() && time.Since(u.checked) < maxAge
+		},
+		func(ctx context.Context) (Account, error) {
+			a, err := st.accounts.Account(ctx, uid)
+			if err == nil {
+				st.found(ctx, a)
+			}
+			return a, err
+		},
+		func(read Account) Account {
+			u.account, u.checked = read, localNow()
+			return read
+		})
+}
+
+// PutAccount keeps an account that has been looked up by other means, and returns the one known before, if any.
+func (st *states) PutAccount(a Account) (before Account, known bool) {
+	u := st.of(a.UserID)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	before, known = u.account, u.account.UserID != ""
+	u.account, u.checked = a, localNow()
+	return before, known
+}
+
+// Session returns a session, from memory where it is known. It fails with not_found.
+func (st *states) Session(ctx context.Context, uid UserID, id ID) (Session, error) {
+	u := st.of(uid)
+	return load(ctx, st, u, st.key("session", string(id), false), storeTimeout,
+		func() (Session, bool) { s, ok := u.sessions[id]; return s, ok },
+		func(ctx context.Context) (Session, error) { return st.store.Session(ctx, id) },
+		func(read Session) Session {
+			if len(u.sessions) >= maxUserSessions {
+				clear(u.sessions)
+			}
+			u.sessions[id] = read
+			return read
+		})
+}
+
+// Reread is Session, past the memory.
+func (st *states) Reread(ctx context.Context, uid UserID, id ID) (Session, error) {
+	u := st.of(uid)
+	u.mu.Lock()
+	delete(u.sessions, id)
+	u.changes++
+	u.mu.Unlock()
+	return st.Session(ctx, uid, id)
+}
+
+// key names a read that callers may share. A fresh one is shared with nobody: it has to begin after its caller asked.
+func (st *states) key(kind, id string, fresh bool) string {
+	if fresh {
+		return kind + "/" + id + "/" + rand.Text()
+	}
+	return kind + "/" + id
+}
+
+// load answers from what is known, or else reads and keeps. Concurrent callers share one read, unless a notice about
+// the user came between them. When a notice came during the read, the answer may be older than the
+// notice, so it is read again. Known and keep run under u.mu.
+func load[T any](ctx context.Context, st *states, u *state, key string, timeout time.Duration,
+	known func() (T, bool), read func(context.Context) (T, error), keep func(T) T) (T, error) {
+	for {
+		u.mu.Lock()
+		v, ok := known()
+		changes := u.changes
+		u.mu.Unlock()
+		if ok {
+			return v, nil
+		}
+		flight := st.flights.DoChan(fmt.Sprint(key, "/", changes), func() (any, error) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+			defer cancel()
+			return read(ctx)
+		})
+		select {
+		case <-ctx.Done():
+			return v, Unavailable("wait", ctx.Err())
+		case got := <-flight:
+			if got.Err != nil {
+				return v, got.Err
+			}
+			v = got.Val.(T) //nolint:forcetypeassert // a key belongs to one type
+		}
+		u.mu.Lock()
+		current := u.changes == changes
+		if current {
+			v = keep(v)
+		}
+		u.mu.Unlock()
+		if current {
+			return v, nil
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package session
+
+import "time"
+
+// View is a session as the outside sees it: the same in HTTP, on the socket and in the command line's JSON.
+type View struct {
+	ID             ID         `json:"id"`
+	UserID         UserID     `json:"userId"`
+	Current        bool       `json:"current"`
+	Status         Status     `json:"status"`
+	Device         DeviceView `json:"device"`
+	UserAgent      string     `json:"userAgent"`
+	IPAddress      string     `json:"ipAddress"`
+	Location       *Location  `json:"location"`
+	SignInProvider string     `json:"signInProvider"`
+	CreatedAt      Timestamp  `json:"createdAt"`
+	AuthTime       Timestamp  `json:"authTime"`
+	LastActive     Timestamp  `json:"lastActive"`
+	WarnAt         Timestamp  `json:"warnAt"`
+	IdleDeadline   Timestamp  `json:"idleDeadline"`
+	ExpiresAt      Timestamp  `json:"expiresAt"`
+	EndedAt        *Timestamp `json:"endedAt"`
+	EndReason      *Reason    `json:"endReason"`
+	EndedBy        *string    `json:"endedBy"`
+}
+
+// DeviceView is the device of a [View].
+type DeviceView struct {
+	Type    string  `json:"type"`
+	Browser string  `json:"browser"`
+	OS      string  `json:"os"`
+	Name    *string `json:"name"`
+}
+
+// ActorAdmin stands for an admin where a user looks: who it was is for other admins.
+const ActorAdmin = "admin"
+
+// ViewFor shows s to the user it belongs to, who asks from the session current.
+func (p Policy) ViewFor(s Session, current ID) View {
+	v := p.ViewForAdmin(s, current)
+	if s.EndedBy != "" && s.EndedBy != string(s.UserID) && s.EndedBy != ActorSystem {
+		admin := ActorAdmin
+		v.EndedBy = &admin
+	}
+	return v
+}
+
+// ViewForAdmin shows s to an admin, who asks from the session current.
+func (p Policy) ViewForAdmin(s Session, current ID) View {
+	v := View{
+		ID: s.ID, UserID: s.UserID, Current: s.ID == current, Status: s.Status,
+		Device:    DeviceView{Type: s.Device.Type, Browser: s.Device.Browser, OS: s.Device.OS},
+		UserAgent: s.UserAgent, IPAddress: s.IPAddress, Location: s.Location, SignInProvider: s.SignInProvider,
+		CreatedAt: Timestamp(s.CreatedAt), AuthTime: Timestamp(s.AuthTime), LastActive: Timestamp(s.LastActive),
+		WarnAt: Timestamp(p.WarnAt(s)), IdleDeadline: Timestamp(s.IdleDeadline()), ExpiresAt: Timestamp(s.ExpiresAt),
+	}
+	if s.Device.Name != "" {
+		v.Device.Name = &s.Device.Name
+	}
+	if s.Status == StatusEnded {
+		v.EndedAt, v.EndReason, v.EndedBy = (*Timestamp)(&s.EndedAt), &s.EndReason, &s.EndedBy
+	}
+	return v
+}
+
+// Timestamp is a time that JSON shows in RFC 3339, UTC, with milliseconds.
+type Timestamp time.Time
+
+const timestampFormat = "2006-01-02T15:04:05.000Z"
+
+// MarshalJSON implements [json.Marshaler].
+func (t Timestamp) MarshalJSON() ([]byte, error) {
+	return []byte(`"` + time.Time(t).UTC().Format(timestampFormat) + `"`), nil
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (t *Timestamp) UnmarshalJSON(data []byte) error {
+	return (*time.Time)(t).UnmarshalJSON(data)
+}
