@@ -1,0 +1,96 @@
+# What is built, run and checked here. `make` alone lists the targets.
+
+GO     ?= go
+NPM    ?= npm
+NODE   ?= node
+
+# Extra arguments: make run ARGS="--idle-timeout 6s --idle-warning 3s", make test TESTFLAGS=-v.
+ARGS      ?=
+TESTFLAGS ?=
+
+LINT    := $(GO) tool -modfile=tools/go.mod golangci-lint
+PROFILE := coverage/go.coverprofile
+JSSDK   := internal/identity/testdata/jssdk
+# npm writes this file last, so it is there and new when node_modules is what package-lock.json says.
+JSSDK_INSTALLED := $(JSSDK)/node_modules/.package-lock.json
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+# --- use -------------------------------------------------------------------------------------------------------------
+
+.PHONY: run
+run: ## the whole product on this machine: needs Go alone; settings come from the environment or ARGS
+	@$(GO) run ./cmd/vigil dev $(ARGS)
+
+.PHONY: build
+build: ## the programs, into bin/
+	$(GO) build -o bin/ ./cmd/...
+
+# --- check -----------------------------------------------------------------------------------------------------------
+# Cheap checks come first and the tests last, so that a run ends with their summary.
+
+.PHONY: test
+test: can-emulate can-node $(JSSDK_INSTALLED) format vet lint go-test ## everything, after installing what it needs
+
+.PHONY: check
+check: can-emulate can-node is-installed format vet lint go-test ## the same without installing anything
+
+.PHONY: format
+format: ## fail on files that gofmt would change
+	@files=$$(find . -name node_modules -prune -o -name '.?*' -prune -o -name '*.go' -exec gofmt -l {} +) || exit 1; \
+	if [ -n "$$files" ]; then echo "vigil: run 'make fmt', gofmt would change:" $$files >&2; exit 1; fi
+
+.PHONY: fmt
+fmt: ## format the Go files
+	@find . -name node_modules -prune -o -name '.?*' -prune -o -name '*.go' -exec gofmt -w {} +
+
+.PHONY: vet
+vet: ## go vet
+	$(GO) vet ./...
+
+.PHONY: lint
+lint: ## the linters of .golangci.yml; the first run compiles them, which takes minutes
+	$(LINT) run ./...
+
+.PHONY: go-test
+go-test:
+	@mkdir -p $(dir $(PROFILE))
+	@jar=$$(scripts/firestore-emulator.sh) || exit 1; \
+	set -x; FIRESTORE_EMULATOR_JAR="$$jar" $(GO) test -race -shuffle=on -timeout=15m -coverprofile=$(PROFILE) $(TESTFLAGS) ./...
+	@scripts/coverage.sh -q $(PROFILE)
+
+.PHONY: cover
+cover: ## the last test run's coverage by package, and whether it is enough
+	@scripts/coverage.sh $(PROFILE)
+
+.PHONY: clean
+clean: ## remove what the targets above have made
+	rm -rf bin coverage $(JSSDK)/node_modules
+
+# --- what the tests need ---------------------------------------------------------------------------------------------
+
+.PHONY: can-emulate
+can-emulate:
+	@scripts/firestore-emulator.sh >/dev/null
+
+.PHONY: can-node
+can-node:
+	@command -v $(NODE) >/dev/null && command -v $(NPM) >/dev/null || \
+		{ echo "vigil: no Node.js: the tests run the real Firebase client SDK and need Node 20 or newer, with npm" >&2; exit 1; }
+	@major=$$($(NODE) -p 'process.versions.node.split(".")[0]') && [ "$$major" -ge 20 ] || \
+		{ echo "vigil: Node $$major is too old: the tests run the real Firebase client SDK and need Node 20 or newer" >&2; exit 1; }
+
+.PHONY: is-installed
+is-installed:
+	@[ -f $(JSSDK_INSTALLED) ] && [ ! $(JSSDK)/package-lock.json -nt $(JSSDK_INSTALLED) ] || \
+		{ echo "vigil: $(JSSDK)/node_modules is not what package-lock.json says: run 'make test', which installs it" >&2; exit 1; }
+
+$(JSSDK_INSTALLED): $(JSSDK)/package-lock.json
+	cd $(JSSDK) && $(NPM) ci --ignore-scripts --no-audit --no-fund
+	@touch $@

@@ -1,0 +1,281 @@
+package house
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/vigilhq/vigil"
+
+// A row says what one package may import. Paths of ours are relative to the module.
+type row struct {
+	ours      []string // packages of ours
+	anyOfOurs bool     // all of them, except those made for tests
+	libraries []string // if not nil: the only modules outside the standard library
+	never     []string // packages of the standard library that are not for this one
+	forTests  bool     // only tests and other packages made for tests may import it
+	why       string
+}
+
+var rooms = map[string]row{
+	"internal/session": {
+		libraries: []string{"golang.org/x/sync"},
+		why:       "the domain outlives every library around it: it imports nothing of ours and is built on the standard library",
+	},
+	"internal/session/sessiontest": {
+		ours:     []string{"internal/session"},
+		forTests: true,
+		why:      "the contract suites hold every adapter to the same words, so they know the ports and no adapter",
+	},
+	"internal/wire": {
+		libraries: []string{},
+		why:       "messages and close codes are a contract with the outside: they depend on nothing that could move them",
+	},
+	"internal/live": {
+		ours:  []string{"internal/session", "internal/wire"},
+		never: []string{"net", "net/http"},
+		why:   "hub, peers and deadlines know no network library, so that they run in a synctest bubble",
+	},
+	"internal/memory": {
+		ours: []string{"internal/session"},
+		why:  "an adapter knows the domain and no other adapter",
+	},
+	"firestore": {
+		ours: []string{"internal/session"},
+		why:  "an adapter knows the domain and no other adapter",
+	},
+	"firestore/firestoretest": {
+		forTests: true,
+		why:      "it starts the emulator for anybody's tests, so it depends on nobody",
+	},
+	"internal/fireauth": {
+		ours: []string{"internal/session"},
+		why:  "an adapter knows the domain and no other adapter",
+	},
+	"functions": {
+		ours: []string{"internal/session"},
+		why:  "an adapter knows the domain and no other adapter; cmd/functions gives it its store",
+	},
+	"internal/socket": {
+		ours: []string{"internal/session", "internal/live", "internal/wire"},
+		why:  "the transport carries messages between the hub and a browser; it neither stores nor serves HTTP",
+	},
+	"handlers": {
+		ours: []string{"internal/session", "internal/wire"},
+		why:  "the HTTP edge decodes, asks the domain and encodes; sockets and stores are handed to it as interfaces",
+	},
+	"internal/identity": {
+		ours: []string{"internal/session"},
+		why:  "the local identity server stands where Firebase stands: outside, speaking its protocol",
+	},
+	"internal/house": {why: "it looks at the other packages from outside"},
+	"rules":          {why: "security rules stand on their own: the client, not the service, meets them"},
+	"cmd/vigil":      {anyOfOurs: true, why: "cmd alone wires"},
+	"cmd/functions":  {anyOfOurs: true, why: "cmd alone wires"},
+}
+
+// A vendor is a library that one package keeps from all others. Path is a prefix in whole elements.
+type vendor struct {
+	path  string
+	owner string
+	why   string
+}
+
+var vendors = []vendor{
+	{"github.com/labstack", "handlers", "the move to echo's next major version has to be one folder"},
+	{"cloud.google.com/go/firestore", "firestore", "nobody else sees a Firestore type: the adapter builds its own client"},
+	{"firebase.google.com/go", "internal/fireauth", "the domain knows verified identities, not Firebase"},
+	{"github.com/gorilla/websocket", "internal/socket", "the hub knows peers, not connections"},
+	{"github.com/GoogleCloudPlatform/functions-framework-go", "functions", "what a function does is the domain's to decide"},
+	{"github.com/spf13", "cmd/vigil", "commands and flags are read where the process is wired"},
+	{"github.com/caarlos0/env", "cmd/vigil", "the environment is read once, in one struct"},
+}
+
+// pkg is what `go list` tells about a package. Imports leaves out what only test files import.
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImports(t *testing.T) {
+	for _, v := range violations(list(t)) {
+		t.Error(v)
+	}
+}
+
+// list returns the module's packages.
+func list(t *testing.T) []pkg {
+	t.Helper()
+	gomod, err := exec.CommandContext(t.Context(), "go", "env", "GOMOD").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = filepath.Dir(strings.TrimSpace(string(gomod)))
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+
+	var pkgs []pkg
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+	if len(pkgs) == 0 {
+		t.Fatal("go list found no packages: the rules were not checked")
+	}
+	return pkgs
+}
+
+// violations judges packages by the tables above and returns one sentence per offence, sorted.
+func violations(pkgs []pkg) []string {
+	var found []string
+	for _, p := range pkgs {
+		name := strings.TrimPrefix(p.ImportPath, module+"/")
+		if within(name, "bench") {
+			continue
+		}
+		room, ok := rooms[name]
+		if !ok {
+			found = append(found, fmt.Sprintf("%s has no row in internal/house: say what it may import, and why", name))
+			continue
+		}
+		for _, path := range p.Imports {
+			if reason := objection(name, room, path); reason != "" {
+				found = append(found, fmt.Sprintf("%s imports %s: %s", name, strings.TrimPrefix(path, module+"/"), reason))
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// objection is the reason why a package may not import path, or nothing.
+func objection(name string, room row, path string) string {
+	if ours, ok := strings.CutPrefix(path, module+"/"); ok {
+		switch {
+		case rooms[ours].forTests && !room.forTests:
+			return "it is made for tests alone"
+		case room.anyOfOurs, slices.Contains(room.ours, ours):
+			return ""
+		case len(room.ours) == 0:
+			return "it may import nothing of ours: " + room.why
+		default:
+			return fmt.Sprintf("of ours it may import %s alone: %s", strings.Join(room.ours, ", "), room.why)
+		}
+	}
+	for _, v := range vendors {
+		if within(path, v.path) && name != v.owner {
+			return fmt.Sprintf("only %s does: %s", v.owner, v.why)
+		}
+	}
+	if slices.Contains(room.never, path) {
+		return room.why
+	}
+	if room.libraries != nil && !standard(path) &&
+		!slices.ContainsFunc(room.libraries, func(library string) bool { return within(path, library) }) {
+		return room.why
+	}
+	return ""
+}
+
+// within reports whether path is parent or lies below it.
+func within(path, parent string) bool {
+	return path == parent || strings.HasPrefix(path, parent+"/")
+}
+
+// standard reports whether path is in the standard library: its first element has no dot, as no host is without one.
+func standard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".")
+}
+
+// The checker is itself checked, on packages made up for it.
+func TestViolations(t *testing.T) {
+	tests := map[string]struct {
+		pkg     string
+		imports []string
+		want    []string // parts of the sentences, in order; none: allowed
+	}{
+		"domain on the standard library":     {"internal/session", []string{"context", "crypto/sha256", "golang.org/x/sync/errgroup"}, nil},
+		"domain with another library":        {"internal/session", []string{"golang.org/x/text/language"}, []string{"imports golang.org/x/text/language: the domain"}},
+		"domain with a look-alike library":   {"internal/session", []string{"golang.org/x/synctest"}, []string{"imports golang.org/x/synctest"}},
+		"domain with something of ours":      {"internal/session", []string{module + "/internal/wire"}, []string{"nothing of ours"}},
+		"domain with a vendor":               {"internal/session", []string{"firebase.google.com/go/v4/auth"}, []string{"only internal/fireauth does"}},
+		"wire with a library":                {"internal/wire", []string{"github.com/google/uuid"}, []string{"imports github.com/google/uuid"}},
+		"live with domain and messages":      {"internal/live", []string{"sync", module + "/internal/session", module + "/internal/wire"}, nil},
+		"live with the network":              {"internal/live", []string{"net", "net/http", "net/netip"}, []string{"imports net/http: hub", "imports net: hub"}},
+		"live with its transport":            {"internal/live", []string{module + "/internal/socket"}, []string{"internal/session, internal/wire alone"}},
+		"adapter with another adapter":       {"firestore", []string{module + "/internal/memory"}, []string{"internal/session alone: an adapter"}},
+		"adapter with its vendor":            {"firestore", []string{"cloud.google.com/go/firestore", "cloud.google.com/go/firestore/apiv1/firestorepb", module + "/internal/session"}, nil},
+		"adapter with another's vendor":      {"internal/fireauth", []string{"cloud.google.com/go/firestore"}, []string{"only firestore does"}},
+		"test support with its own vendor":   {"firestore/firestoretest", []string{"cloud.google.com/go/firestore"}, []string{"only firestore does"}},
+		"transport with hub and messages":    {"internal/socket", []string{"github.com/gorilla/websocket", module + "/internal/live", module + "/internal/wire"}, nil},
+		"handlers with the hub":              {"handlers", []string{"github.com/labstack/echo/v4", module + "/internal/live"}, []string{"imports internal/live: of ours"}},
+		"handlers with a store":              {"handlers", []string{module + "/firestore"}, []string{"imports firestore: of ours"}},
+		"echo's next version elsewhere":      {"internal/socket", []string{"github.com/labstack/echo/v5"}, []string{"only handlers does"}},
+		"cmd with everything of ours":        {"cmd/vigil", []string{module + "/handlers", module + "/firestore", module + "/internal/fireauth", "github.com/spf13/cobra"}, nil},
+		"cmd with a vendor":                  {"cmd/vigil", []string{"github.com/labstack/echo/v4"}, []string{"only handlers does"}},
+		"cmd with a test's package":          {"cmd/vigil", []string{module + "/internal/session/sessiontest"}, []string{"made for tests alone"}},
+		"settings read in a second place":    {"handlers", []string{"github.com/caarlos0/env/v11"}, []string{"only cmd/vigil does"}},
+		"two offences, in order":             {"internal/memory", []string{module + "/internal/wire", module + "/firestore"}, []string{"imports firestore", "imports internal/wire"}},
+		"a package without a row":            {"internal/helper", []string{"fmt"}, []string{"internal/helper has no row"}},
+		"a package below one that has a row": {"internal/session/extra", nil, []string{"has no row"}},
+		"benchmarks may look at anything":    {"bench/swarm", []string{"github.com/gorilla/websocket", module + "/internal/memory"}, nil},
+		"but only benchmarks":                {"benchmark", nil, []string{"has no row"}},
+		"nobody imports cmd":                 {"handlers", []string{module + "/cmd/vigil"}, []string{"imports cmd/vigil"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := violations([]pkg{{ImportPath: module + "/" + test.pkg, Imports: test.imports}})
+			if len(got) != len(test.want) {
+				t.Fatalf("got %d violations, want %d: %q", len(got), len(test.want), got)
+			}
+			for i, want := range test.want {
+				if !strings.Contains(got[i], want) {
+					t.Errorf("got %q, want something with %q", got[i], want)
+				}
+			}
+		})
+	}
+}
+
+// The tables are held to their own form: a rule without a reason, or about a package that nobody has, protects nothing.
+func TestTables(t *testing.T) {
+	for name, room := range rooms {
+		if room.why == "" {
+			t.Errorf("the row of %s gives no reason", name)
+		}
+		for _, ours := range room.ours {
+			if _, ok := rooms[ours]; !ok {
+				t.Errorf("%s may import %s, which has no row", name, ours)
+			}
+		}
+	}
+	for _, v := range vendors {
+		if v.why == "" {
+			t.Errorf("the row of %s gives no reason", v.path)
+		}
+		if _, ok := rooms[v.owner]; !ok {
+			t.Errorf("%s is kept by %s, which has no row", v.path, v.owner)
+		}
+	}
+}
