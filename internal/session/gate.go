@@ -32,7 +32,7 @@ func NewGate(r *Registry, v Verifier) *Gate {
 // Authenticate tells whose token this is. It fails with token_missing, token_invalid, token_expired, user_disabled,
 // token_revoked or unavailable.
 func (g *Gate) Authenticate(ctx context.Context, token string) (Identity, error) {
-	id, err := g.verify(ctx, token)
+	id, err := g.Verify(ctx, token)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -98,8 +98,9 @@ func (g *Gate) recent(id Identity, window time.Duration) error {
 	return nil
 }
 
-// verify checks the token itself, once for as long as it lives.
-func (g *Gate) verify(ctx context.Context, token string) (Identity, error) {
+// Verify checks the token itself, once for as long as it lives, and says nothing about the account or the session. It fails
+// with token_missing, token_invalid, token_expired or unavailable.
+func (g *Gate) Verify(ctx context.Context, token string) (Identity, error) {
 	if token == "" {
 		return Identity{}, &Error{Op: "verify", Code: CodeTokenMissing}
 	}

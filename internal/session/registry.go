@@ -82,6 +82,15 @@ func (r *Registry) Sessions(ctx context.Context, uid UserID, all bool) ([]Sessio
 	return found, nil
 }
 
+// Session reads one session of a user as it is now. It fails with not_found, also for another user's.
+func (r *Registry) Session(ctx context.Context, uid UserID, id ID) (Session, error) {
+	s, err := r.find(ctx, id)
+	if err == nil && s.UserID != uid {
+		err = &Error{Op: "session", Code: CodeNotFound}
+	}
+	return r.settled(s, r.clock.Now()), err
+}
+
 // settled is a stored session as this instance sees it at now.
 func (r *Registry) settled(s Session, now time.Time) Session {
 	s.LastActive = r.activity.Last(s)
@@ -92,11 +101,13 @@ func (r *Registry) settled(s Session, now time.Time) Session {
 func (r *Registry) Touch(ctx context.Context, s Session) (Session, error) {
 	if phase, _ := r.settings.Phase(s, r.clock.Now()); phase == PhaseWarned {
 		// Another instance may know better, and a reset is not announced in vain.
-		current, err := r.Look(ctx, s)
-		if err != nil {
+		switch current, err := r.Look(ctx, s); CodeOf(err) {
+		case "":
+			s = current
+		case CodeUnavailable: // the activity counts all the same
+		default:
 			return s, err
 		}
-		s = current
 	}
 	return r.activity.Touch(ctx, s)
 }
@@ -175,6 +186,9 @@ func (r *Registry) end(ctx context.Context, s Session, e End) (stored Session, e
 	r.log.Info("session ended", "session", s.ID, "user", s.UserID, "reason", e.Reason, "by", e.By)
 	return stored, true, nil
 }
+
+// LastActive is the latest activity of s that this instance knows of.
+func (r *Registry) LastActive(s Session) time.Time { return r.activity.Last(s) }
 
 // Stuck reports whether activity could not be stored for too long.
 func (r *Registry) Stuck() bool { return r.activity.Stuck() }

@@ -9,12 +9,9 @@ import (
 // EndOwn ends one of the caller's own sessions, for the reason logout if it is the one the request came with and
 // revoked otherwise. One that is over already stays as it is. It fails with not_found for another user's.
 func (r *Registry) EndOwn(ctx context.Context, caller Session, id ID) error {
-	s, err := r.find(ctx, id)
+	s, err := r.Session(ctx, caller.UserID, id)
 	if err != nil {
 		return err
-	}
-	if s.UserID != caller.UserID {
-		return &Error{Op: "end", Code: CodeNotFound}
 	}
 	_, _, err = r.end(ctx, s, ownEnd(caller, id))
 	return err

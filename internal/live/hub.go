@@ -1,0 +1,251 @@
+package live
+
+import (
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/vigilhq/vigil/internal/session"
+	"github.com/vigilhq/vigil/internal/wire"
+)
+
+// Options are what an operator decides about sockets.
+type Options struct {
+	HeartbeatInterval  time.Duration // between protocol pings; told to clients
+	DisconnectTimeout  time.Duration // without any frame for this long a socket is closed
+	TokenCheckInterval time.Duration // between checks of the accounts with open sockets
+	MaxTokenAge        time.Duration // a token issued longer ago counts as expired
+	AuthTimeout        time.Duration // for the first frame
+	ReauthGrace        time.Duration // to bring a valid token
+	SocketsPerSession  int           // the oldest makes room
+}
+
+// Hub knows every socket of this instance, and what the store's notices mean for them. Safe for concurrent use.
+type Hub struct {
+	options   Options
+	policy    session.Policy
+	gate      *session.Gate
+	registry  *session.Registry
+	deadlines *Deadlines
+	log       *slog.Logger
+	origin    time.Time     // local, monotonic
+	slots     chan struct{} // taken by what runs in the background
+
+	mu       sync.Mutex
+	peers    map[*Peer]struct{} // all of them, in whatever stage
+	rooms    map[session.UserID]map[session.ID]*room
+	draining bool
+}
+
+const (
+	lookTimeout    = 5 * time.Second
+	lookRetry      = time.Second
+	maxLooks       = 64
+	vitalsInterval = time.Second
+	drainPerSecond = 1000 // sockets; their browsers come back to the other instances
+)
+
+// NewHub returns a hub that acts on the inbox's notices.
+func NewHub(o Options, gate *session.Gate, registry *session.Registry, inbox *session.Inbox, deadlines *Deadlines, log *slog.Logger) *Hub {
+	h := &Hub{
+		options: o, policy: registry.Settings().Policy, gate: gate, registry: registry, deadlines: deadlines, log: log,
+		origin: time.Now(), slots: make(chan struct{}, maxLooks),
+		peers: make(map[*Peer]struct{}), rooms: make(map[session.UserID]map[session.ID]*room),
+	}
+	inbox.Subscribe(h.apply)
+	deadlines.Arm(NewDeadline(func() time.Duration {
+		if !inbox.Current() || registry.Stuck() {
+			h.closeAll(wire.CloseUnavailable)
+		}
+		return vitalsInterval
+	}), vitalsInterval)
+	return h
+}
+
+// Connect takes in a connection that has yet to authenticate.
+func (h *Hub) Connect(conn Conn) *Peer {
+	p := &Peer{
+		hub: h, conn: conn, messages: rate.NewLimiter(messagesPerSecond, messageBurst),
+		authBy: time.Now().Add(h.options.AuthTimeout),
+	}
+	p.deadline = NewDeadline(p.due)
+	p.Heard()
+	h.mu.Lock()
+	h.peers[p] = struct{}{}
+	draining := h.draining
+	h.mu.Unlock()
+	if draining {
+		p.close(wire.CloseRestart, nil)
+		return p
+	}
+	h.deadlines.Arm(p.deadline, h.options.AuthTimeout)
+	return p
+}
+
+// Sockets counts the open sockets.
+func (h *Hub) Sockets() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.peers)
+}
+
+// join seats a peer, pending, in the room of the session that its verified token names. From here on it receives closes.
+func (h *Hub) join(p *Peer, id session.Identity, token [sha256.Size]byte) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stage != greeting {
+		return false
+	}
+	r := h.room(id)
+	if len(r.peers) >= h.options.SocketsPerSession {
+		r.peers[0].close(wire.CloseTooMany, nil)
+		r.peers = r.peers[1:]
+	}
+	r.peers = append(r.peers, p)
+	// The first ping comes at a random moment, so that sockets opened at once do not stay in step.
+	firstPing := h.options.HeartbeatInterval/2 + rand.N(h.options.HeartbeatInterval/2+1)
+	p.stage, p.room, p.identity, p.token = pending, r, id, token
+	p.nextPing = time.Now().Add(firstPing)
+	h.deadlines.Arm(p.deadline, firstPing)
+	return true
+}
+
+// room returns the room of a session, new if need be. The caller holds h.mu.
+func (h *Hub) room(id session.Identity) *room {
+	rooms := h.rooms[id.UserID]
+	if rooms == nil {
+		rooms = make(map[session.ID]*room)
+		h.rooms[id.UserID] = rooms
+	}
+	r := rooms[id.SessionID]
+	if r == nil {
+		r = &room{hub: h, identity: id}
+		r.deadline = NewDeadline(r.due)
+		rooms[id.SessionID] = r
+	}
+	return r
+}
+
+// welcome makes a pending peer ready, if nothing has closed it in the meantime.
+func (h *Hub) welcome(p *Peer, a session.Admission) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stage != pending {
+		return
+	}
+	p.stage = ready
+	p.room.learn(a.Session)
+	s, _ := p.room.session()
+	now := h.registry.Now()
+	p.conn.Send(wire.Encode(wire.Ready{
+		Type: wire.TypeReady, Session: h.policy.ViewFor(s, s.ID), ServerTime: wire.Time(now),
+		HeartbeatInterval: h.options.HeartbeatInterval.Milliseconds(),
+		WarnAt:            wire.Time(h.policy.WarnAt(s)), IdleDeadline: wire.Time(s.IdleDeadline()),
+		ExpiresAt: wire.Time(s.ExpiresAt), TokenExpiresAt: wire.Time(h.tokenExpiry(p.identity)),
+	}))
+	if p.room.warned {
+		p.conn.Send(h.warning(s, now))
+	}
+	_, next := h.policy.Phase(s, now)
+	h.deadlines.Arm(p.room.deadline, next.Sub(now))
+	h.deadlines.Arm(p.deadline, p.untilTokenExpires(p.identity))
+}
+
+// tokenExpiry is when a token stops counting on a socket.
+func (h *Hub) tokenExpiry(id session.Identity) time.Time {
+	if aged := id.IssuedAt.Add(h.options.MaxTokenAge); aged.Before(id.ExpiresAt) {
+		return aged
+	}
+	return id.ExpiresAt
+}
+
+// leave forgets a peer.
+func (h *Hub) leave(p *Peer) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.peers, p)
+	r := p.room // set before, by the one goroutine that also calls Gone
+	if r == nil {
+		return
+	}
+	for i, other := range r.peers {
+		if other == p {
+			r.peers = append(r.peers[:i:i], r.peers[i+1:]...)
+			break
+		}
+	}
+	h.tidy(r)
+}
+
+// tidy drops a room without peers. The caller holds h.mu.
+func (h *Hub) tidy(r *room) {
+	rooms := h.rooms[r.identity.UserID]
+	if len(r.peers) > 0 || rooms[r.identity.SessionID] != r {
+		return
+	}
+	delete(rooms, r.identity.SessionID)
+	if len(rooms) == 0 {
+		delete(h.rooms, r.identity.UserID)
+	}
+}
+
+// closeRoom closes all peers of a room.
+func (h *Hub) closeRoom(r *room, code wire.CloseCode, lastFrame []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closeRoomLocked(r, code, lastFrame)
+}
+
+func (h *Hub) closeRoomLocked(r *room, code wire.CloseCode, lastFrame []byte) {
+	for _, p := range r.peers {
+		p.close(code, lastFrame)
+	}
+	r.peers = nil
+	h.tidy(r)
+}
+
+// closeAll closes every peer that has authenticated or is about to.
+func (h *Hub) closeAll(code wire.CloseCode) {
+	for _, p := range h.all() {
+		p.close(code, nil)
+	}
+}
+
+func (h *Hub) all() []*Peer {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]*Peer, 0, len(h.peers))
+	for p := range h.peers {
+		all = append(all, p)
+	}
+	return all
+}
+
+// Drain closes every socket for a restart, spread over time so that their browsers do not come back all at once, and
+// returns when the last one is told or ctx is done. Later connections are closed at once.
+func (h *Hub) Drain(ctx context.Context) {
+	h.mu.Lock()
+	h.draining = true
+	h.mu.Unlock()
+	pace := rate.NewLimiter(drainPerSecond, drainPerSecond/10)
+	for _, p := range h.all() {
+		_ = pace.Wait(ctx) // when time is short, all the rest at once
+		p.close(wire.CloseRestart, nil)
+	}
+	for range maxLooks { // wait for what is under way, and let nothing more begin
+		select {
+		case <-ctx.Done():
+			return
+		case h.slots <- struct{}{}:
+		}
+	}
+}

@@ -1,0 +1,285 @@
+package live
+
+import (
+	"context"
+	"crypto/sha256"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/vigilhq/vigil/internal/session"
+	"github.com/vigilhq/vigil/internal/wire"
+)
+
+// Conn is the connection to a browser, as a [Peer] needs it. No method blocks; after Close all of them do nothing.
+type Conn interface {
+	Send(frame []byte)
+	// Ping asks the other side for a sign of life.
+	Ping()
+	// Close sends the last frame, unless it is nil, and closes.
+	Close(code wire.CloseCode, last []byte)
+}
+
+// A peer may send a burst of messages, and on average a few per second.
+const (
+	messagesPerSecond = 5
+	messageBurst      = 60
+)
+
+// stage is where a peer stands. Only auth moves it from greeting to ready; any stage may be followed by closed.
+type stage int
+
+const (
+	greeting stage = iota // auth is awaited
+	pending               // the token is verified, the state is being read: receives closes, no pushes
+	ready                 // it is the session's
+	closed
+)
+
+// Peer is one connected browser tab: the server's side of the WebSocket protocol, without the WebSocket. Receive is called by
+// one goroutine at a time; the other methods are safe for concurrent use.
+type Peer struct {
+	hub      *Hub
+	conn     Conn
+	deadline *Deadline
+	messages *rate.Limiter
+	heard    atomic.Int64 // when the last frame came, as time since hub.origin
+
+	mu       sync.Mutex
+	stage    stage
+	room     *room // from pending on
+	identity session.Identity
+	token    [sha256.Size]byte // of the identity
+	authBy   time.Time         // local time
+	nextPing time.Time         // local time
+	fault    session.Code      // why the token does not count any more, empty while it does
+	graceBy  time.Time         // local time by which a valid token must have come, if fault is set
+}
+
+// Heard notes a sign of life: a frame of any kind.
+func (p *Peer) Heard() { p.heard.Store(int64(time.Since(p.hub.origin))) }
+
+// Allow notes one more message or control frame, and reports whether that is still acceptable; otherwise the peer is closed.
+func (p *Peer) Allow() bool {
+	p.Heard()
+	if p.messages.Allow() {
+		return true
+	}
+	p.close(wire.CloseTooMany, nil)
+	return false
+}
+
+// Violate closes the peer for sending what the protocol does not know.
+func (p *Peer) Violate() { p.close(wire.CloseProtocol, nil) }
+
+// Gone tells that the connection is lost or closed.
+func (p *Peer) Gone() {
+	p.mu.Lock()
+	p.stage = closed
+	p.mu.Unlock()
+	p.hub.leave(p)
+}
+
+// Receive handles a text frame.
+func (p *Peer) Receive(ctx context.Context, frame []byte) {
+	if !p.Allow() {
+		return
+	}
+	request, err := wire.Decode(frame)
+	if err != nil || (request.Type == wire.TypeAuth) != (p.at() == greeting) {
+		p.Violate()
+		return
+	}
+	switch request.Type {
+	case wire.TypeAuth:
+		p.authenticate(ctx, request.Token)
+	case wire.TypePing:
+		p.ping(ctx, request)
+	case wire.TypeActivity:
+		p.active(ctx)
+	}
+}
+
+func (p *Peer) at() stage {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stage
+}
+
+// authenticate joins the hub first and reads the state second: a revocation between the two finds the peer there.
+func (p *Peer) authenticate(ctx context.Context, token string) {
+	id, err := p.hub.gate.Verify(ctx, token)
+	if err != nil {
+		p.refuse(err)
+		return
+	}
+	if !p.hub.join(p, id, sha256.Sum256([]byte(token))) {
+		return
+	}
+	admission, err := p.hub.gate.Admit(ctx, token)
+	if err != nil {
+		p.refuse(err)
+		return
+	}
+	p.hub.welcome(p, admission)
+}
+
+// refuse closes the peer for an error of the gate.
+func (p *Peer) refuse(err error) { p.close(closeFor(err)) }
+
+// ping answers with a pong; a token that comes with it is checked and takes the place of the one held.
+func (p *Peer) ping(ctx context.Context, request wire.Request) {
+	var fault session.Code
+	if request.Token != "" && !p.renew(ctx, request.Token, &fault) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stage != ready {
+		return
+	}
+	p.age()
+	if p.fault != "" && fault == "" {
+		fault = p.fault
+	}
+	p.conn.Send(wire.Encode(wire.Pong{
+		Type: wire.TypePong, Timestamp: request.Timestamp, ServerTime: wire.Time(p.hub.registry.Now()),
+		TokenValid: p.fault == "", Error: string(fault), IdleDeadline: wire.Time(p.room.idleDeadline()),
+	}))
+}
+
+// renew takes over a token. It reports false when that has closed the peer. A token that is not accepted starts the
+// grace; that it cannot be checked leaves everything as it is. Both set fault.
+func (p *Peer) renew(ctx context.Context, token string, fault *session.Code) bool {
+	key := sha256.Sum256([]byte(token))
+	p.mu.Lock()
+	held := p.identity
+	same := key == p.token && p.fault == ""
+	p.mu.Unlock()
+	if same {
+		return true
+	}
+	id, err := p.hub.gate.Authenticate(ctx, token)
+	switch *fault = session.CodeOf(err); *fault {
+	case "":
+	case session.CodeUnavailable:
+		return true
+	case session.CodeTokenExpired, session.CodeTokenInvalid:
+		p.mu.Lock()
+		p.distrust(*fault)
+		p.mu.Unlock()
+		return true
+	default:
+		p.refuse(err)
+		return false
+	}
+	if id.UserID != held.UserID {
+		p.close(wire.CloseUnauthorized, last(wire.TypeAuthExpired, string(session.CodeTokenInvalid)))
+		return false
+	}
+	if id.SessionID != held.SessionID {
+		p.close(wire.CloseReplaced, nil)
+		return false
+	}
+	p.mu.Lock()
+	p.identity, p.token, p.fault = id, key, ""
+	p.mu.Unlock()
+	p.hub.deadlines.Arm(p.deadline, p.untilTokenExpires(id))
+	return true
+}
+
+// active records that the person did something. A peer whose token does not count any more speaks for nobody.
+func (p *Peer) active(ctx context.Context) {
+	p.mu.Lock()
+	counts := p.stage == ready && p.fault == ""
+	r := p.room
+	p.mu.Unlock()
+	if counts {
+		p.hub.touch(ctx, r)
+	}
+}
+
+// due is the peer's deadline: it does what the time has come for and says when the next thing is.
+func (p *Peer) due() time.Duration {
+	now := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stage == closed {
+		return 0
+	}
+	if p.stage == greeting {
+		if !now.Before(p.authBy) {
+			p.closeLocked(wire.CloseUnauthorized, last(wire.TypeAuthExpired, string(session.CodeTokenMissing)))
+		}
+		return p.authBy.Sub(now)
+	}
+	silentAt := p.hub.origin.Add(time.Duration(p.heard.Load())).Add(p.hub.options.DisconnectTimeout)
+	if !now.Before(silentAt) {
+		p.closeLocked(wire.CloseSilent, nil)
+		return 0
+	}
+	if !now.Before(p.nextPing) {
+		p.conn.Ping()
+		p.nextPing = now.Add(p.hub.options.HeartbeatInterval)
+	}
+	next := min(silentAt.Sub(now), p.nextPing.Sub(now))
+	if p.stage == pending {
+		return next
+	}
+	p.age()
+	switch {
+	case p.fault == "":
+		return min(next, p.untilTokenExpires(p.identity))
+	case now.Before(p.graceBy):
+		return min(next, p.graceBy.Sub(now))
+	default:
+		p.closeLocked(wire.CloseTokenExpired, last(wire.TypeAuthExpired, string(p.fault)))
+		return 0
+	}
+}
+
+// age starts the grace when time has taken the token's validity. The caller holds p.mu.
+func (p *Peer) age() {
+	if p.untilTokenExpires(p.identity) <= 0 {
+		p.distrust(session.CodeTokenExpired)
+	}
+}
+
+// distrust starts the grace, unless it has begun. The caller holds p.mu.
+func (p *Peer) distrust(fault session.Code) {
+	if p.fault != "" {
+		return
+	}
+	p.fault, p.graceBy = fault, time.Now().Add(p.hub.options.ReauthGrace)
+	p.hub.deadlines.Arm(p.deadline, p.hub.options.ReauthGrace)
+}
+
+func (p *Peer) untilTokenExpires(id session.Identity) time.Duration {
+	return p.hub.tokenExpiry(id).Sub(p.hub.registry.Now())
+}
+
+// close closes the peer, once.
+func (p *Peer) close(code wire.CloseCode, lastFrame []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closeLocked(code, lastFrame)
+}
+
+func (p *Peer) closeLocked(code wire.CloseCode, lastFrame []byte) {
+	if p.stage == closed {
+		return
+	}
+	p.stage = closed
+	p.conn.Close(code, lastFrame)
+}
+
+// push sends a frame to a peer that is ready.
+func (p *Peer) push(frame []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stage == ready {
+		p.conn.Send(frame)
+	}
+}

@@ -1,0 +1,77 @@
+package live
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/vigilhq/vigil/internal/session"
+)
+
+// room holds the peers that one session has on this instance.
+type room struct {
+	hub      *Hub
+	identity session.Identity // of the peer that came first: user, session and sign-in are everybody's
+	deadline *Deadline
+	known    atomic.Pointer[session.Session] // as last read; nil until a peer has been admitted
+
+	// Guarded by Hub.mu.
+	peers  []*Peer // oldest first
+	warned bool    // the peers have been told of the idle deadline
+}
+
+// session is the room's session with the activity that this instance knows of, and false while all peers are pending.
+func (r *room) session() (session.Session, bool) {
+	known := r.known.Load()
+	if known == nil {
+		return session.Session{}, false
+	}
+	s := *known
+	s.LastActive = r.hub.registry.LastActive(s)
+	return s, true
+}
+
+func (r *room) idleDeadline() time.Time {
+	s, _ := r.session()
+	return s.IdleDeadline()
+}
+
+// learn takes over a session that has been read, unless a later state is known.
+func (r *room) learn(s session.Session) {
+	for {
+		old := r.known.Load()
+		if old != nil && old.Version.After(s.Version) {
+			return
+		}
+		if old != nil && old.LastActive.After(s.LastActive) {
+			s.LastActive = old.LastActive
+		}
+		if r.known.CompareAndSwap(old, &s) {
+			return
+		}
+	}
+}
+
+// push sends a frame to every peer that is ready. The caller holds Hub.mu.
+func (r *room) push(frame []byte) {
+	for _, p := range r.peers {
+		p.push(frame)
+	}
+}
+
+// due is the room's deadline. What time seems to bring is looked up first: another instance may know of activity.
+func (r *room) due() time.Duration {
+	s, ok := r.session()
+	r.hub.mu.Lock()
+	warned, empty := r.warned, len(r.peers) == 0
+	r.hub.mu.Unlock()
+	if !ok || empty {
+		return 0
+	}
+	now := r.hub.registry.Now()
+	phase, next := r.hub.policy.Phase(s, now)
+	if phase == session.PhaseActive || phase == session.PhaseWarned && warned {
+		return next.Sub(now)
+	}
+	r.hub.look(r)
+	return 0
+}

@@ -1,0 +1,27 @@
+// Package session is the domain: what a session is, how long it lives, who may use it and what ends it. It imports the
+// standard library and nothing that knows a vendor; everything outside is a port ([Store], [Users], [Feed],
+// [Verifier], [Accounts]).
+//
+// A session is a sign-in: its id is computed from the verified ID token ([NewID]), so the token alone names it, and an ended
+// session's document is the mark that its sign-in is spent.
+//
+// # A session's life
+//
+//	                      activity
+//	                  ┌──────────────┐
+//	                  ▼              │
+//	Register ──▶ PhaseActive ──▶ PhaseWarned ──▶ PhaseIdle ────┐
+//	                  │              │                         │ whoever finds it
+//	                  │              └────────▶ PhaseExpired ──┤ writes it down
+//	                  ├───────────────────────▶ PhaseExpired ──┤
+//	                  │              │                         ▼
+//	                  └──────────────┴─── End, Revoke ───▶ PhaseEnded
+//
+// [Policy.Phase] is the only judge: the stored status may lag behind time, never the other way round.
+//
+// # Who does what
+//
+// [Gate] admits requests, [Registry] holds the use cases, [Activity] stores what users do, [Inbox] applies what any instance
+// decided, [Clock] tells the time that all of them go by. An end is one commit of the store with a [Notice]; every
+// instance, the one that committed included, acts when its inbox delivers that notice.
+package session
