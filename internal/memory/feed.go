@@ -29,6 +29,7 @@ func (m *Store) announce(n *session.Notice) {
 	}
 	at := *n
 	at.At = m.version
+	m.announced[n.ID] = struct{}{}
 	for sub := range m.feeds {
 		sub.queue = append(sub.queue, at)
 		select {
@@ -45,6 +46,9 @@ func (m *Store) Publish(ctx context.Context, n session.Notice) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if _, ok := m.announced[n.ID]; ok {
+		return nil
+	}
 	m.next()
 	m.announce(&n)
 	return nil

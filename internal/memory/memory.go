@@ -20,6 +20,8 @@ type Store struct {
 	users    map[session.UserID]user
 	version  time.Time // of the last write; strictly increasing
 	feeds    map[*subscription]struct{}
+
+	announced map[string]struct{} // the ids of all notices
 }
 
 type user struct {
@@ -35,6 +37,8 @@ func Open(clock *session.Clock) *Store {
 		order:    make(map[session.UserID][]session.ID),
 		users:    make(map[session.UserID]user),
 		feeds:    make(map[*subscription]struct{}),
+
+		announced: make(map[string]struct{}),
 	}
 }
 
@@ -136,7 +140,7 @@ func (m *Store) End(ctx context.Context, id session.ID, e session.End, n *sessio
 	return s, true, nil
 }
 
-// Withdraw implements [session.Store].
+// Withdraw implements [session.Store]. A session that was ended meanwhile stays: its sign-in is spent.
 func (m *Store) Withdraw(ctx context.Context, id session.ID) error {
 	if err := ctx.Err(); err != nil {
 		return session.Unavailable("withdraw", err)
@@ -144,7 +148,7 @@ func (m *Store) Withdraw(ctx context.Context, id session.ID) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s, ok := m.sessions[id]
-	if !ok {
+	if !ok || s.Status == session.StatusEnded {
 		return nil
 	}
 	delete(m.sessions, id)

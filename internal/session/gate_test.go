@@ -1,0 +1,293 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/vigilhq/vigil/internal/session"
+	"github.com/vigilhq/vigil/internal/session/sessiontest"
+)
+
+func TestGateRefusesBadTokensWithoutAskingAnybody(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		for token, code := range map[string]session.Code{
+			"":                           session.CodeTokenMissing,
+			"opaque":                     session.CodeTokenInvalid,
+			"a.b":                        session.CodeTokenInvalid,
+			"a.b.c.d":                    session.CodeTokenInvalid,
+			strings.Repeat(".", 1<<20):   session.CodeTokenInvalid,
+			strings.Repeat("a.b", 2<<10): session.CodeTokenInvalid,
+		} {
+			_, err := i.gate.Admit(w.Context(), token)
+			wantCode(w.T, err, code)
+		}
+		_, err := i.gate.Admit(w.Context(), "a.b.c")
+		wantCode(w.T, err, session.CodeTokenInvalid)
+		if n := w.accounts.LookUps(); n != 0 {
+			t.Errorf("%d look-ups", n)
+		}
+	})
+}
+
+func TestGateAdmitsALiveSessionFromMemory(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, s := w.signIn(i, "ana")
+		w.admit(i, token, "")
+		reads, lookUps := i.store.Calls("Session"), w.accounts.LookUps()
+		for range 100 {
+			if got := w.admit(i, token, ""); got.ID != s.ID {
+				t.Fatalf("admitted to %s", got.ID)
+			}
+		}
+		refreshed := w.accounts.Refresh(token)
+		w.admit(i, refreshed, "")
+		if i.store.Calls("Session") != reads || w.accounts.LookUps() != lookUps {
+			t.Errorf("%d reads, %d look-ups", i.store.Calls("Session")-reads, w.accounts.LookUps()-lookUps)
+		}
+	})
+}
+
+func TestGateTellsWhatIsWrong(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		unregistered := w.accounts.SignIn("ana")
+		w.admit(i, unregistered, session.CodeSessionRequired)
+
+		token, _ := w.signIn(i, "ana")
+		w.pass(10 * time.Minute)
+		w.admit(i, token, "")
+		w.pass(sessiontest.TokenLifetime - 10*time.Minute)
+		w.admit(i, token, session.CodeTokenExpired) // at its raw exp
+	})
+}
+
+func TestAnIdleSessionEndsAtItsDeadline(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, s := w.signIn(i, "ana")
+		w.pass(policy.IdleTimeout - time.Microsecond)
+		w.admit(i, token, "")
+		w.pass(time.Microsecond)
+		_, err := i.gate.Admit(w.Context(), token)
+		var e *session.Error
+		if !errors.As(err, &e) || e.Code != session.CodeSessionEnded || e.Reason != session.ReasonIdleTimeout || !e.EndedAt.Equal(s.IdleDeadline()) {
+			t.Fatalf("%+v", e)
+		}
+		if got := w.ended(s.ID, session.ReasonIdleTimeout); !got.EndedAt.Equal(s.IdleDeadline()) {
+			t.Errorf("ended at %s", got.EndedAt)
+		}
+		_, err = w.tryRegister(i, token)
+		wantCode(t, err, session.CodeReauthRequired)
+	})
+}
+
+func TestASessionEndsWithItsLifetimeWhateverItsUserDoes(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.settings.Lifetime = 50 * time.Minute
+		i := w.start()
+		token, s := w.signIn(i, "ana")
+		for range 5 {
+			w.pass(9 * time.Minute)
+			if _, err := i.registry.Touch(w.Context(), w.admit(i, token, "")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.pass(5 * time.Minute)
+		w.admit(i, token, session.CodeSessionEnded)
+		w.ended(s.ID, session.ReasonAbsoluteTimeout)
+		_, err := w.tryRegister(i, token)
+		wantCode(t, err, session.CodeReauthRequired)
+		var e *session.Error
+		if errors.As(err, &e); e.Reason != session.ReasonAbsoluteTimeout {
+			t.Errorf("reason %q", e.Reason)
+		}
+	})
+}
+
+func TestAnotherInstancesActivityKeepsASessionAlive(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := w.start(), w.start()
+		token, _ := w.signIn(a, "ana")
+		w.admit(b, token, "")
+		w.pass(20 * time.Minute)
+		if _, err := a.registry.Touch(w.Context(), w.admit(a, token, "")); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(20 * time.Minute) // past what b remembers
+		w.admit(b, token, "")
+	})
+}
+
+func TestAnAccountsEndEndsItsSessions(t *testing.T) {
+	for reason, change := range map[session.Reason]func(*sessiontest.Directory){
+		session.ReasonUserDisabled: func(d *sessiontest.Directory) {
+			d.Change("ana", func(a *session.Account) { a.Disabled = true })
+		},
+		session.ReasonUserDeleted: func(d *sessiontest.Directory) { d.Delete("ana") },
+	} {
+		t.Run(string(reason), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				i := w.start()
+				token, s := w.signIn(i, "ana")
+				_, other := w.signIn(i, "ana")
+				change(w.accounts)
+				w.admit(i, token, "") // known state, until its bound
+				w.pass(w.settings.UserStateTTL)
+				w.admit(i, token, session.CodeUserDisabled)
+				w.ended(s.ID, reason)
+				w.ended(other.ID, reason)
+			})
+		})
+	}
+}
+
+func TestARevocationMadeInFirebaseEndsTheSession(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, s := w.signIn(i, "ana")
+		w.pass(10 * time.Second)
+		if err := w.accounts.RevokeTokens(w.Context(), "ana"); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(w.settings.UserStateTTL)
+		w.admit(i, token, session.CodeTokenRevoked)
+		w.ended(s.ID, session.ReasonTokensRevoked)
+		again, _ := w.signIn(i, "ana")
+		w.admit(i, again, "")
+	})
+}
+
+func TestRecentOperationsAskAfresh(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, _ := w.signIn(i, "ana")
+		id := w.accounts.Identity(token)
+		recent := func() error { return i.gate.RequireRecent(w.Context(), id, time.Minute) }
+		wantCode(t, recent(), "")
+		w.accounts.SetDown(true)
+		wantCode(t, recent(), session.CodeUnavailable)
+		w.admit(i, token, "") // known state still admits
+		w.accounts.SetDown(false)
+		i.store.SetDown(true)
+		wantCode(t, recent(), session.CodeUnavailable)
+		i.store.SetDown(false)
+		w.pass(time.Minute + time.Second)
+		wantCode(t, recent(), session.CodeReauthRequired)
+		w.accounts.Change("ana", func(a *session.Account) { a.Disabled = true })
+		wantCode(t, recent(), session.CodeUserDisabled)
+	})
+}
+
+func TestAnAdminNeedsTheClaimInTokenAndAccount(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		claim := func(v any) {
+			w.accounts.Change("boss", func(a *session.Account) { a.Claims = map[string]any{"admin": v} })
+		}
+		check := func(token string, admin, recent session.Code) {
+			t.Helper()
+			id := w.accounts.Identity(token)
+			wantCode(t, i.gate.RequireAdmin(w.Context(), id), admin)
+			wantCode(t, i.gate.RequireRecentAdmin(w.Context(), id), recent)
+		}
+		claim("true") // only the boolean counts
+		token, _ := w.signIn(i, "boss")
+		check(token, session.CodeForbidden, session.CodeForbidden)
+		claim(true)
+		check(token, session.CodeForbidden, session.CodeForbidden) // not in the token yet
+		token = w.accounts.Refresh(token)
+		check(token, "", "")
+		w.pass(policy.ReauthMaxAge + time.Second)
+		check(token, "", session.CodeReauthRequired)
+		claim(false)
+		check(token, session.CodeForbidden, session.CodeForbidden) // taken away: the old token is worth nothing
+		w.accounts.SetDown(true)
+		check(token, session.CodeUnavailable, session.CodeUnavailable)
+	})
+}
+
+func TestNothingIsAdmittedWhileTheFeedIsUnproven(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, s := w.signIn(i, "ana")
+		w.admit(i, token, "")
+		i.stopFeed()
+		w.pass(2*feedResync - time.Second)
+		w.admit(i, token, "")
+		w.pass(2 * time.Second)
+		w.admit(i, token, session.CodeUnavailable)
+		i.runFeed(w)
+		w.admit(i, token, "")
+		if got := w.stored(s.ID); got.Status != session.StatusActive {
+			t.Errorf("an outage ended the session: %s", got.EndReason)
+		}
+	})
+}
+
+func TestAfterAnOutageNothingEndsForIdlenessAtOnce(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, s := w.signIn(i, "ana")
+		w.pass(policy.IdleTimeout - time.Minute)
+		i.stopFeed()
+		w.pass(2 * time.Minute)
+		i.runFeed(w)
+		w.admit(i, token, session.CodeUnavailable) // another instance may be about to store activity
+		w.pass(policy.TouchInterval)
+		w.admit(i, token, session.CodeSessionEnded)
+		w.ended(s.ID, session.ReasonIdleTimeout)
+	})
+}
+
+func TestAStoreOutageSignsNobodyOut(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		known, _ := w.signIn(i, "ana")
+		w.admit(i, known, "")
+		other, _ := w.signIn(i, "ben")
+		i.store.SetDown(true)
+		w.admit(i, known, "") // from memory, within the feed's bound
+		w.admit(i, other, session.CodeUnavailable)
+		_, err := w.tryRegister(i, w.accounts.SignIn("cem"))
+		wantCode(t, err, session.CodeUnavailable)
+		i.store.SetDown(false)
+		w.admit(i, other, "")
+	})
+}
+
+// A read that began before a notice must not bring back what the notice took away.
+func TestAReadThatRacesANoticeIsNotBelieved(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, s := w.signIn(i, "ana")
+		reading, release := make(chan struct{}), make(chan struct{})
+		var held atomic.Bool
+		i.store.Before(func(op string) {
+			if op == "Session" && held.CompareAndSwap(false, true) {
+				close(reading)
+				<-release
+			}
+		})
+		answer := make(chan session.Code)
+		go func() {
+			_, err := i.gate.Admit(context.WithoutCancel(w.Context()), token)
+			answer <- session.CodeOf(err)
+		}()
+		<-reading
+		if _, err := i.registry.EndOthers(w.Context(), session.Session{UserID: "ana"}); err != nil {
+			t.Fatal(err)
+		}
+		w.admit(i, token, session.CodeSessionEnded) // a caller that comes after the notice does not join the read
+		close(release)
+		if code := <-answer; code != session.CodeSessionEnded {
+			t.Errorf("the read that raced answers %q", code)
+		}
+		w.ended(s.ID, session.ReasonRevoked)
+	})
+}

@@ -1,0 +1,130 @@
+package session_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vigilhq/vigil/internal/memory"
+	"github.com/vigilhq/vigil/internal/session"
+	"github.com/vigilhq/vigil/internal/session/sessiontest"
+)
+
+const feedResync = 15 * time.Second
+
+// world is what instances share: accounts and a store.
+type world struct {
+	*testing.T
+	accounts *sessiontest.Directory
+	data     *memory.Store
+	settings session.Settings
+}
+
+// instance is one running service, without its edges.
+type instance struct {
+	store    *sessiontest.Outage
+	inbox    *session.Inbox
+	registry *session.Registry
+	gate     *session.Gate
+	stopFeed context.CancelFunc
+}
+
+// inWorld runs f in a bubble of its own, where time passes only when everybody waits.
+func inWorld(t *testing.T, f func(w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		f(&world{
+			T: t, accounts: sessiontest.NewDirectory(), data: memory.Open(session.NewClock()),
+			settings: session.Settings{Policy: policy, AdminClaim: "admin", UserStateTTL: 5 * time.Minute, FeedResync: feedResync},
+		})
+	})
+}
+
+// start adds an instance.
+func (w *world) start() *instance {
+	i := &instance{store: sessiontest.NewOutage(w.data), inbox: session.NewInbox(2 * feedResync)}
+	i.registry = session.NewRegistry(w.settings, session.Ports{
+		Store: i.store, Users: i.store, Publisher: i.store, Accounts: w.accounts, Clock: session.NewClock(), Inbox: i.inbox,
+		After: func(d time.Duration, f func()) { time.AfterFunc(d, f) }, Log: slog.New(slog.DiscardHandler),
+	})
+	i.gate = session.NewGate(i.registry, w.accounts)
+	i.runFeed(w)
+	return i
+}
+
+func (i *instance) runFeed(w *world) {
+	ctx, stop := context.WithCancel(w.Context())
+	i.stopFeed = stop
+	go func() { _ = w.data.Feed().Run(ctx, i.inbox) }()
+	synctest.Wait()
+}
+
+// signIn signs a user in and registers the session; seconds pass first, so that every sign-in is one of its own.
+func (w *world) signIn(i *instance, uid session.UserID) (token string, s session.Session) {
+	w.Helper()
+	w.pass(time.Second)
+	token = w.accounts.SignIn(uid)
+	return token, w.register(i, token)
+}
+
+func (w *world) register(i *instance, token string) session.Session {
+	w.Helper()
+	reg, err := w.tryRegister(i, token)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return reg.Session
+}
+
+func (w *world) tryRegister(i *instance, token string) (session.Registration, error) {
+	id, err := i.gate.Authenticate(w.Context(), token)
+	if err != nil {
+		return session.Registration{}, err
+	}
+	return i.registry.Register(w.Context(), id, session.SignIn{})
+}
+
+// pass lets time go by.
+func (w *world) pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+// admit expects the code, empty for an admission.
+func (w *world) admit(i *instance, token string, want session.Code) session.Session {
+	w.Helper()
+	a, err := i.gate.Admit(w.Context(), token)
+	if got := session.CodeOf(err); got != want {
+		w.Fatalf("Admit: %q (%v), want %q", got, err, want)
+	}
+	return a.Session
+}
+
+// stored reads a session past everything.
+func (w *world) stored(id session.ID) session.Session {
+	w.Helper()
+	s, err := w.data.Session(w.Context(), id)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return s
+}
+
+// ended expects a session to be stored as ended.
+func (w *world) ended(id session.ID, reason session.Reason) session.Session {
+	w.Helper()
+	s := w.stored(id)
+	if s.Status != session.StatusEnded || s.EndReason != reason {
+		w.Fatalf("stored as %s %q, want ended %q", s.Status, s.EndReason, reason)
+	}
+	return s
+}
+
+func wantCode(t *testing.T, err error, want session.Code) {
+	t.Helper()
+	if got := session.CodeOf(err); got != want {
+		t.Fatalf("code %q (%v), want %q", got, err, want)
+	}
+}

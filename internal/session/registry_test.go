@@ -1,0 +1,399 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/vigilhq/vigil/internal/session"
+	"github.com/vigilhq/vigil/internal/session/sessiontest"
+)
+
+func TestRegistrationIsIdempotent(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := w.start(), w.start()
+		token := w.accounts.SignIn("ana")
+		var created, found int
+		var mu sync.Mutex
+		var tabs sync.WaitGroup
+		for n := range 20 {
+			tabs.Go(func() {
+				reg, err := w.tryRegister([]*instance{a, b}[n%2], token)
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case err != nil:
+					t.Error(err)
+				case reg.Created:
+					created++
+				default:
+					found++
+				}
+			})
+		}
+		tabs.Wait()
+		if created != 1 || found != 19 {
+			t.Errorf("%d created, %d found", created, found)
+		}
+	})
+}
+
+func TestASpentSignInNeverRegistersAgain(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, s := w.signIn(i, "ana")
+		if err := i.registry.EndOwn(w.Context(), s, s.ID); err != nil {
+			t.Fatal(err)
+		}
+		w.ended(s.ID, session.ReasonLogout)
+		w.admit(i, token, session.CodeSessionEnded)
+		_, err := w.tryRegister(i, w.accounts.Refresh(token))
+		var e *session.Error
+		if !errors.As(err, &e) || e.Code != session.CodeReauthRequired || e.Reason != session.ReasonLogout || e.MaxAge != 0 {
+			t.Errorf("%+v", e)
+		}
+	})
+}
+
+func TestASignInOlderThanTheLifetimeDoesNotRegister(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token := w.accounts.SignIn("ana")
+		w.pass(policy.Lifetime)
+		_, err := w.tryRegister(i, w.accounts.Refresh(token))
+		wantCode(t, err, session.CodeReauthRequired)
+	})
+}
+
+func TestReauthenticationReplaces(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		_, old := w.signIn(i, "ana")
+		_, foreign := w.signIn(i, "ben")
+		for _, replaces := range []session.ID{old.ID, foreign.ID, session.NewID("nobody", "", time.Now())} {
+			w.pass(time.Second)
+			token := w.accounts.SignIn("ana")
+			if _, err := i.registry.Register(w.Context(), w.accounts.Identity(token), session.SignIn{Replaces: replaces}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.ended(old.ID, session.ReasonReplaced)
+		if w.stored(foreign.ID).Status != session.StatusActive {
+			t.Error("another user's session was replaced")
+		}
+	})
+}
+
+func TestLimitEvictsTheOldest(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.settings.MaxSessions = 2
+		i := w.start()
+		_, first := w.signIn(i, "ana")
+		_, second := w.signIn(i, "ana")
+		w.pass(time.Second)
+		reg, err := w.tryRegister(i, w.accounts.SignIn("ana"))
+		if err != nil || !slices.Equal(reg.Evicted, []session.ID{first.ID}) {
+			t.Fatalf("evicted %v, %v", reg.Evicted, err)
+		}
+		w.ended(first.ID, session.ReasonSessionLimit)
+		if w.stored(second.ID).Status != session.StatusActive {
+			t.Error("an innocent one was evicted")
+		}
+	})
+}
+
+func TestLimitRejectsAndSpendsNothing(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.settings.MaxSessions, w.settings.LimitPolicy = 2, session.LimitReject
+		i := w.start()
+		firstToken, first := w.signIn(i, "ana")
+		w.signIn(i, "ana")
+		w.pass(time.Second)
+		token := w.accounts.SignIn("ana")
+		_, err := w.tryRegister(i, token)
+		wantCode(t, err, session.CodeSessionLimit)
+		w.register(i, firstToken) // what is live stays so
+		if err := i.registry.AdminEnd(w.Context(), "boss", first.ID); err != nil {
+			t.Fatal(err)
+		}
+		w.register(i, token)
+		_, err = w.tryRegister(i, firstToken) // spent, though there is no room either
+		wantCode(t, err, session.CodeReauthRequired)
+	})
+}
+
+func TestLimitHoldsWhenEverybodySignsInAtOnce(t *testing.T) {
+	for _, limit := range []session.LimitPolicy{session.LimitEvict, session.LimitReject} {
+		t.Run(string(limit), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.settings.MaxSessions, w.settings.LimitPolicy = 3, limit
+				a, b := w.start(), w.start()
+				var tokens []string
+				for range 40 {
+					w.pass(time.Second)
+					tokens = append(tokens, w.accounts.SignIn("ana"))
+				}
+				var all sync.WaitGroup
+				for n, token := range tokens {
+					all.Go(func() {
+						_, err := w.tryRegister([]*instance{a, b}[n%2], token)
+						if code := session.CodeOf(err); code != "" && (code != session.CodeSessionLimit || limit == session.LimitEvict) {
+							t.Errorf("registration: %v", err)
+						}
+					})
+				}
+				all.Wait()
+				live, err := a.registry.Sessions(w.Context(), "ana", false)
+				if err != nil || len(live) > 3 || len(live) == 0 || limit == session.LimitEvict && len(live) != 3 {
+					t.Errorf("%d live, %v", len(live), err)
+				}
+			})
+		})
+	}
+}
+
+func TestEndingOnesOwnSessions(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		_, foreign := w.signIn(i, "ben")
+		_, first := w.signIn(i, "ana")
+		_, second := w.signIn(i, "ana")
+		_, current := w.signIn(i, "ana")
+
+		wantCode(t, i.registry.EndOwn(w.Context(), current, foreign.ID), session.CodeNotFound)
+		wantCode(t, i.registry.EndOwn(w.Context(), current, "../secrets"), session.CodeNotFound)
+		wantCode(t, i.registry.EndOwn(w.Context(), current, first.ID), "")
+		wantCode(t, i.registry.EndOwn(w.Context(), current, first.ID), "") // over already
+		w.ended(first.ID, session.ReasonRevoked)
+
+		if n, err := i.registry.EndOthers(w.Context(), current); n != 1 || err != nil {
+			t.Errorf("%d others, %v", n, err)
+		}
+		w.ended(second.ID, session.ReasonRevoked)
+		if n, err := i.registry.EndAll(w.Context(), current); n != 1 || err != nil {
+			t.Errorf("%d of all, %v", n, err)
+		}
+		w.ended(current.ID, session.ReasonLogout)
+		if w.stored(foreign.ID).Status != session.StatusActive {
+			t.Error("another user's session ended")
+		}
+	})
+}
+
+func TestSessionsAreListedAsTheyAre(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.settings.Retention = 13 * time.Hour
+		i := w.start()
+		_, old := w.signIn(i, "ana")
+		w.pass(20 * time.Minute)
+		token, busy := w.signIn(i, "ana")
+		_, idle := w.signIn(i, "ana")
+		w.pass(10 * time.Minute)
+		if _, err := i.registry.Touch(w.Context(), w.admit(i, token, "")); err != nil {
+			t.Fatal(err)
+		}
+		list := func(all bool, want ...session.ID) {
+			t.Helper()
+			found, err := i.registry.Sessions(w.Context(), "ana", all)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []session.ID
+			for _, s := range found {
+				got = append(got, s.ID)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("listed %d, want %d: %v, want %v", len(got), len(want), got, want)
+			}
+		}
+		list(false, busy.ID, idle.ID)
+		list(true, busy.ID, idle.ID, old.ID)
+		w.pass(13 * time.Hour)
+		list(false)
+		list(true, busy.ID, idle.ID)
+		s, err := i.registry.Session(w.Context(), "ana", busy.ID)
+		if err != nil || s.EndReason != session.ReasonIdleTimeout {
+			t.Errorf("%s %v", s.EndReason, err)
+		}
+		_, err = i.registry.Session(w.Context(), "ben", busy.ID)
+		wantCode(t, err, session.CodeNotFound)
+	})
+}
+
+func TestRevokingAUserEndsEverythingEverywhere(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := w.start(), w.start()
+		one, first := w.signIn(a, "ana")
+		two, second := w.signIn(b, "ana")
+		unregistered := w.accounts.SignIn("ana")
+		w.admit(a, one, "")
+		w.admit(b, one, "")
+		w.admit(b, two, "")
+
+		revoked, err := a.registry.RevokeUser(w.Context(), "ana", session.ReasonAdminRevoked, "boss")
+		if err != nil || revoked.Ended != 2 {
+			t.Fatalf("%+v, %v", revoked, err)
+		}
+		w.admit(a, one, session.CodeTokenRevoked) // before its answer, on the answering instance
+		w.pass(0)                                 // the feed
+		for _, i := range []*instance{a, b} {
+			for _, token := range []string{one, two, unregistered, w.accounts.Refresh(one)} {
+				w.admit(i, token, session.CodeTokenRevoked)
+				_, err := w.tryRegister(i, token)
+				wantCode(t, err, session.CodeTokenRevoked)
+			}
+		}
+		for _, s := range []session.Session{first, second} {
+			if got := w.ended(s.ID, session.ReasonAdminRevoked); got.EndedBy != "boss" {
+				t.Errorf("ended by %q", got.EndedBy)
+			}
+		}
+		u, err := w.data.User(w.Context(), "ana")
+		if err != nil || u.TokensPending || !u.RevokedAt.Equal(revoked.RevokedAt) {
+			t.Errorf("%+v, %v", u, err)
+		}
+		again, _ := w.signIn(b, "ana") // a second later
+		w.admit(a, again, "")
+	})
+}
+
+func TestRevokingAStrangerIsNotFound(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		_, err := i.registry.RevokeUser(w.Context(), "nobody", session.ReasonAdminRevoked, "boss")
+		wantCode(t, err, session.CodeNotFound)
+
+		_, s := w.signIn(i, "ana")
+		w.accounts.Delete("ana") // but what is left of a deleted account can be ended
+		if _, err := i.registry.RevokeUser(w.Context(), "ana", session.ReasonAdminRevoked, "boss"); err != nil {
+			t.Fatal(err)
+		}
+		w.stored(s.ID)
+	})
+}
+
+func TestAnInterruptedRevocationIsFinishedByAnother(t *testing.T) {
+	for step, down := range map[string]func(*world, *instance){
+		"ends":   func(_ *world, i *instance) { i.store.SetDown(true) },
+		"tokens": func(w *world, _ *instance) { w.accounts.SetDown(true) },
+	} {
+		t.Run(step, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				a, b := w.start(), w.start()
+				token, s := w.signIn(a, "ana")
+				a.store.Before(func(op string) {
+					if op == "UserSessions" {
+						down(w, a)
+					}
+				})
+				_, err := a.registry.RevokeUser(w.Context(), "ana", session.ReasonAdminRevoked, "boss")
+				wantCode(t, err, session.CodeUnavailable)
+				a.stopFeed() // it dies
+				w.accounts.SetDown(false)
+				w.admit(b, token, session.CodeTokenRevoked) // its truth was committed
+
+				finish := func() {
+					t.Helper()
+					if err := b.registry.FinishRevocations(w.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				finish()
+				if u, _ := w.data.User(w.Context(), "ana"); !u.TokensPending {
+					t.Fatal("finished before its instance had its time")
+				}
+				w.pass(2*feedResync + time.Second)
+				finish()
+				w.ended(s.ID, session.ReasonAdminRevoked)
+				u, err := w.data.User(w.Context(), "ana")
+				if err != nil || u.TokensPending {
+					t.Errorf("%+v, %v", u, err)
+				}
+				account, err := w.accounts.Account(w.Context(), "ana")
+				if err != nil || account.TokensValidAfter.Before(u.RevokedAt.Truncate(time.Second)) {
+					t.Errorf("tokens valid after %s, %v", account.TokensValidAfter, err)
+				}
+			})
+		})
+	}
+}
+
+func TestFinishingDoesNotRevokeAnew(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		w.signIn(i, "ana")
+		i.store.Before(func(op string) { i.store.SetDown(op == "TokensRevoked") })
+		_, err := i.registry.RevokeUser(w.Context(), "ana", session.ReasonAdminRevoked, "boss")
+		wantCode(t, err, session.CodeUnavailable) // Firebase has been told, only the note is left
+		i.store.Before(func(string) { i.store.SetDown(false) })
+		token, _ := w.signIn(i, "ana")
+		w.pass(time.Minute)
+		if err := i.registry.FinishRevocations(w.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(w.settings.UserStateTTL)
+		w.admit(i, token, "") // the sign-in made since lives on
+		if u, _ := w.data.User(w.Context(), "ana"); u.TokensPending {
+			t.Error("still pending")
+		}
+	})
+}
+
+func TestLookUpActsOnAccountsThatAreGone(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		var uids []session.UserID
+		var sessions []session.Session
+		for _, uid := range []session.UserID{"ana", "ben", "cem"} {
+			_, s := w.signIn(i, uid)
+			uids, sessions = append(uids, uid), append(sessions, s)
+		}
+		w.accounts.Change("ben", func(a *session.Account) { a.Disabled = true })
+		w.accounts.Delete("cem")
+		found, err := i.registry.LookUp(w.Context(), uids)
+		if err != nil || len(found) != 1 || found["ana"].UserID != "ana" {
+			t.Errorf("%v, %v", found, err)
+		}
+		w.ended(sessions[1].ID, session.ReasonUserDisabled)
+		w.ended(sessions[2].ID, session.ReasonUserDeleted)
+		if w.stored(sessions[0].ID).Status != session.StatusActive {
+			t.Error("an innocent session ended")
+		}
+	})
+}
+
+// lostBatch is an identity service whose batches have lost everybody, while single look-ups know better.
+type lostBatch struct{ *sessiontest.Directory }
+
+func (l lostBatch) Accounts(_ context.Context, uids []session.UserID) (map[session.UserID]session.Account, error) {
+	found := make(map[session.UserID]session.Account, len(uids))
+	for _, uid := range uids {
+		found[uid] = session.Account{UserID: uid, Missing: true}
+	}
+	return found, nil
+}
+
+func TestABatchInWhichEverybodyIsMissingIsNotBelieved(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		_, s := w.signIn(i, "ana")
+		doubtful := session.NewRegistry(w.settings, session.Ports{
+			Store: i.store, Users: i.store, Publisher: i.store, Accounts: lostBatch{w.accounts}, Clock: session.NewClock(),
+			Inbox: i.inbox, After: func(time.Duration, func()) {}, Log: slog.New(slog.DiscardHandler),
+		})
+		_, err := doubtful.LookUp(w.Context(), []session.UserID{"ana"})
+		wantCode(t, err, session.CodeUnavailable)
+		if w.stored(s.ID).Status != session.StatusActive {
+			t.Error("ended on a doubtful answer")
+		}
+		w.accounts.Delete("ana")
+		if _, err := doubtful.LookUp(w.Context(), []session.UserID{"ana"}); err != nil {
+			t.Fatal(err)
+		}
+		w.ended(s.ID, session.ReasonUserDeleted)
+	})
+}
