@@ -1,0 +1,393 @@
+package live_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/vigilhq/vigil/internal/live"
+	"github.com/vigilhq/vigil/internal/memory"
+	"github.com/vigilhq/vigil/internal/session"
+	"github.com/vigilhq/vigil/internal/session/sessiontest"
+	"github.com/vigilhq/vigil/internal/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const feedResync = 15 * time.Second
+
+var (
+	policy = session.Policy{
+		IdleTimeout: 30 * time.Minute, IdleWarning: 2 * time.Minute, Lifetime: 12 * time.Hour,
+		TouchInterval: 5 * time.Minute, ReauthMaxAge: 5 * time.Minute, Retention: 720 * time.Hour,
+		MaxSessions: 5, LimitPolicy: session.LimitEvict,
+	}
+	options = live.Options{
+		HeartbeatInterval: 30 * time.Second, DisconnectTimeout: time.Minute, TokenCheckInterval: 5 * time.Minute,
+		MaxTokenAge: time.Hour, AuthTimeout: 10 * time.Second, ReauthGrace: 10 * time.Second, SocketsPerSession: 50,
+	}
+)
+
+// world is what instances share, in a bubble where time passes only when everybody waits.
+type world struct {
+	*testing.T
+	accounts *sessiontest.Directory
+	data     *memory.Store
+	settings session.Settings
+	options  live.Options
+}
+
+type instance struct {
+	store    *sessiontest.Outage
+	registry *session.Registry
+	gate     *session.Gate
+	hub      *live.Hub
+	stopFeed context.CancelFunc
+	inbox    *session.Inbox
+}
+
+func inWorld(t *testing.T, f func(w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		f(&world{
+			T: t, accounts: sessiontest.NewDirectory(), data: memory.Open(session.NewClock()), options: options,
+			settings: session.Settings{Policy: policy, AdminClaim: "admin", UserStateTTL: 5 * time.Minute, FeedResync: feedResync},
+		})
+	})
+}
+
+func (w *world) start() *instance {
+	log := slog.New(slog.DiscardHandler)
+	deadlines := live.NewDeadlines()
+	i := &instance{store: sessiontest.NewOutage(w.data), inbox: session.NewInbox(2 * feedResync)}
+	i.registry = session.NewRegistry(w.settings, session.Ports{
+		Store: i.store, Users: i.store, Publisher: i.store, Accounts: w.accounts, Clock: session.NewClock(), Inbox: i.inbox,
+		After: deadlines.After, Log: log,
+	})
+	i.gate = session.NewGate(i.registry, w.accounts)
+	i.hub = live.NewHub(w.options, i.gate, i.registry, i.inbox, deadlines, log)
+	go deadlines.Run(w.Context())
+	go i.hub.CheckAccounts(w.Context())
+	i.runFeed(w)
+	return i
+}
+
+func (i *instance) runFeed(w *world) {
+	ctx, stop := context.WithCancel(w.Context())
+	i.stopFeed = stop
+	go func() { _ = w.data.Feed().Run(ctx, i.inbox) }()
+	synctest.Wait()
+}
+
+func (w *world) pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+func (w *world) signIn(i *instance, uid session.UserID) (string, session.Session) {
+	w.Helper()
+	w.pass(time.Second)
+	token := w.accounts.SignIn(uid)
+	id, err := i.gate.Authenticate(w.Context(), token)
+	if err != nil {
+		w.Fatal(err)
+	}
+	reg, err := i.registry.Register(w.Context(), id, session.SignIn{})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return token, reg.Session
+}
+
+// tab is a browser tab on a connection in memory. It implements live.Conn, and answers protocol pings unless it is mute.
+type tab struct {
+	*world
+	peer *live.Peer
+	mute atomic.Bool
+
+	mu     sync.Mutex
+	frames []map[string]any
+	pings  int
+	code   wire.CloseCode
+	at     time.Time // of the close
+}
+
+func (w *world) open(i *instance) *tab {
+	t := &tab{world: w}
+	t.peer = i.hub.Connect(t)
+	w.Cleanup(t.peer.Gone)
+	return t
+}
+
+// connect opens a tab and authenticates it.
+func (w *world) connect(i *instance, token string) *tab {
+	w.Helper()
+	t := w.open(i)
+	t.send(wire.Request{Type: wire.TypeAuth, Token: token})
+	t.want(wire.TypeReady)
+	return t
+}
+
+func (t *tab) Send(frame []byte) {
+	var f map[string]any
+	if err := json.Unmarshal(frame, &f); err != nil {
+		t.Error(err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.frames = append(t.frames, f)
+}
+
+func (t *tab) Ping() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pings++
+	if !t.mute.Load() {
+		t.peer.Heard()
+	}
+}
+
+func (t *tab) Close(code wire.CloseCode, last []byte) {
+	if last != nil {
+		t.Send(last)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.code == 0 {
+		t.code, t.at = code, time.Now()
+	}
+}
+
+// send sends a message and waits until it has had its effect.
+func (t *tab) send(message any) {
+	t.peer.Receive(t.Context(), wire.Encode(message))
+	synctest.Wait()
+}
+
+// take returns the frames received since the last time.
+func (t *tab) take() []map[string]any {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	frames := t.frames
+	t.frames = nil
+	return frames
+}
+
+// want expects exactly these types of frames since the last time, and returns the last one.
+func (t *tab) want(types ...wire.Type) map[string]any {
+	t.Helper()
+	frames := t.take()
+	var got []wire.Type
+	for _, f := range frames {
+		name, _ := f["type"].(string)
+		got = append(got, wire.Type(name))
+	}
+	if !slices.Equal(got, types) {
+		t.Fatalf("received %v, want %v", frames, types)
+	}
+	if len(frames) == 0 {
+		return nil
+	}
+	return frames[len(frames)-1]
+}
+
+// closed expects a close with this code, after the last frame with this reason, if there is one.
+func (t *tab) closed(code wire.CloseCode, last wire.Type, reason string) {
+	t.Helper()
+	t.mu.Lock()
+	got := t.code
+	t.mu.Unlock()
+	if got != code {
+		t.Fatalf("closed with %d, want %d", got, code)
+	}
+	if last == "" {
+		t.want()
+		return
+	}
+	if f := t.want(last); f["reason"] != reason {
+		t.Fatalf("last frame %v, want reason %s", f, reason)
+	}
+}
+
+func (t *tab) open() {
+	t.Helper()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.code != 0 {
+		t.Fatalf("closed with %d", t.code)
+	}
+}
+
+func (t *tab) when(f map[string]any, field string) time.Time {
+	t.Helper()
+	text, _ := f[field].(string)
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		t.Fatalf("%s of %v: %v", field, f, err)
+	}
+	return at
+}
+
+func TestReadyTellsTheTimes(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, s := w.signIn(i, "ana")
+		tab := w.open(i)
+		tab.send(wire.Request{Type: wire.TypeAuth, Token: token})
+		f := tab.want(wire.TypeReady)
+		if f["heartbeatInterval"] != 30000.0 {
+			t.Errorf("heartbeat %v", f["heartbeatInterval"])
+		}
+		for field, want := range map[string]time.Time{
+			"serverTime": time.Now(), "warnAt": s.LastActive.Add(28 * time.Minute), "idleDeadline": s.LastActive.Add(30 * time.Minute),
+			"expiresAt": s.AuthTime.Add(12 * time.Hour), "tokenExpiresAt": s.AuthTime.Add(time.Hour),
+		} {
+			if got := tab.when(f, field); got.Sub(want).Abs() > time.Millisecond {
+				t.Errorf("%s %s, want %s", field, got, want)
+			}
+		}
+		view, _ := f["session"].(map[string]any)
+		if view["id"] != string(s.ID) || view["current"] != true {
+			t.Errorf("session %v", view)
+		}
+	})
+}
+
+func TestWhatIsRefusedAtAuth(t *testing.T) {
+	for name, c := range map[string]struct {
+		token  func(*world, *instance) string
+		code   wire.CloseCode
+		last   wire.Type
+		reason string
+	}{
+		"no token":       {func(*world, *instance) string { return "" }, 4501, wire.TypeAuthExpired, "token_missing"},
+		"foreign token":  {func(*world, *instance) string { return "a.b.c" }, 4501, wire.TypeAuthExpired, "token_invalid"},
+		"not registered": {func(w *world, _ *instance) string { return w.accounts.SignIn("ana") }, 4501, wire.TypeAuthExpired, "session_required"},
+		"expired": {func(w *world, i *instance) string {
+			token, _ := w.signIn(i, "ana")
+			w.pass(sessiontest.TokenLifetime)
+			return token
+		}, 4501, wire.TypeAuthExpired, "token_expired"},
+		"revoked": {func(w *world, i *instance) string {
+			token, _ := w.signIn(i, "ana")
+			w.revoke(i, "ana")
+			return token
+		}, 4501, wire.TypeAuthExpired, "token_revoked"},
+		"ended": {func(w *world, i *instance) string {
+			token, s := w.signIn(i, "ana")
+			w.must(i.registry.AdminEnd(w.Context(), "boss", s.ID))
+			return token
+		}, 4502, wire.TypeSessionRevoked, "admin_revoked"},
+		"idle": {func(w *world, i *instance) string {
+			token, _ := w.signIn(i, "ana")
+			w.pass(30 * time.Minute)
+			return token
+		}, 4503, wire.TypeSessionRevoked, "idle_timeout"},
+		"disabled": {func(w *world, i *instance) string {
+			token, _ := w.signIn(i, "ana")
+			w.accounts.Change("ana", func(a *session.Account) { a.Disabled = true })
+			w.pass(5 * time.Minute)
+			return token
+		}, 4505, wire.TypeSessionRevoked, "user_disabled"},
+		"identity down": {func(w *world, _ *instance) string {
+			w.accounts.SetDown(true)
+			return w.accounts.SignIn("ana")
+		}, 4002, "", ""},
+		"store down": {func(w *world, i *instance) string {
+			token, _ := w.signIn(i, "ana")
+			i.store.SetDown(true)
+			return token
+		}, 4002, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				i := w.start()
+				token := c.token(w, i)
+				tab := w.open(i)
+				tab.send(wire.Request{Type: wire.TypeAuth, Token: token})
+				tab.closed(c.code, c.last, c.reason)
+			})
+		})
+	}
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+func (w *world) revoke(i *instance, uid session.UserID) {
+	w.Helper()
+	_, err := i.registry.RevokeUser(w.Context(), uid, session.ReasonAdminRevoked, "boss")
+	w.must(err)
+}
+
+func TestProtocolErrors(t *testing.T) {
+	auth := wire.Request{Type: wire.TypeAuth, Token: "a.b.c"}
+	for name, frame := range map[string]string{
+		"first frame is not auth": `{"type":"ping"}`,
+		"bad JSON":                `{"type":`,
+		"unknown type":            `{"type":"hello"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				tab := w.open(w.start())
+				tab.peer.Receive(w.Context(), []byte(frame))
+				tab.closed(wire.CloseProtocol, "", "")
+			})
+		})
+	}
+	t.Run("second auth", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			i := w.start()
+			token, _ := w.signIn(i, "ana")
+			tab := w.connect(i, token)
+			tab.send(auth)
+			tab.closed(wire.CloseProtocol, "", "")
+		})
+	})
+	t.Run("binary", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			tab := w.open(w.start())
+			tab.peer.Violate()
+			tab.closed(wire.CloseProtocol, "", "")
+		})
+	})
+	t.Run("a flood", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			i := w.start()
+			token, _ := w.signIn(i, "ana")
+			tab := w.connect(i, token)
+			for range 100 {
+				tab.send(wire.Request{Type: wire.TypePing})
+			}
+			tab.take()
+			tab.closed(wire.CloseTooMany, "", "")
+		})
+	})
+}
+
+func TestNoAuthInTime(t *testing.T) {
+	inWorld(t, func(w *world) {
+		tab := w.open(w.start())
+		began := time.Now()
+		w.pass(options.AuthTimeout - 1)
+		tab.open()
+		w.pass(1)
+		tab.closed(wire.CloseUnauthorized, wire.TypeAuthExpired, "token_missing")
+		if took := tab.at.Sub(began); took != options.AuthTimeout {
+			t.Errorf("after %s", took)
+		}
+	})
+}
