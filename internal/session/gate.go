@@ -40,17 +40,14 @@ func (g *Gate) Authenticate(ctx context.Context, token string) (Identity, error)
 }
 
 // Admit lets a token pass whose session is live. Beyond [Gate.Authenticate]'s errors it fails with
-// session_required and session_ended.
+// session_required and session_ended; even then the admission tells the identity.
 func (g *Gate) Admit(ctx context.Context, token string) (Admission, error) {
 	id, err := g.Authenticate(ctx, token)
 	if err != nil {
 		return Admission{}, err
 	}
 	s, err := g.registry.live(ctx, id)
-	if err != nil {
-		return Admission{}, err
-	}
-	return Admission{Identity: id, Session: s}, nil
+	return Admission{Identity: id, Session: s}, err
 }
 
 // RequireRecent asks for a sign-in at most window ago, in whole seconds, and looks up afresh that neither account nor

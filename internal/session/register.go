@@ -34,7 +34,7 @@ func (r *Registry) Register(ctx context.Context, id Identity, in SignIn) (Regist
 		ExpiresAt: id.AuthTime.Add(r.settings.Lifetime),
 	}
 	if !now.Before(s.ExpiresAt) {
-		return Registration{}, r.spent(ctx, s)
+		return Registration{}, r.spent(ctx, s.ID)
 	}
 	if err := r.roomFor(ctx, s, in.Replaces); err != nil {
 		return Registration{}, err
@@ -64,10 +64,29 @@ func (r *Registry) Register(ctx context.Context, id Identity, in SignIn) (Regist
 	return reg, err
 }
 
+// CanRegister fails with reauth_required for a sign-in that is spent or too old, like [Registry.Register], and changes
+// nothing else.
+func (r *Registry) CanRegister(ctx context.Context, id Identity) error {
+	if !r.clock.Now().Before(id.AuthTime.Add(r.settings.Lifetime)) {
+		return r.spent(ctx, id.SessionID)
+	}
+	stored, err := r.store.Session(ctx, id.SessionID)
+	if CodeOf(err) == CodeNotFound {
+		return nil
+	}
+	if err == nil {
+		_, err = r.judge(ctx, stored)
+	}
+	if CodeOf(err) == CodeSessionEnded {
+		return reauth(err)
+	}
+	return err
+}
+
 // spent is the answer to a sign-in whose lifetime is over, whatever became of it.
-func (r *Registry) spent(ctx context.Context, s Session) error {
+func (r *Registry) spent(ctx context.Context, id ID) error {
 	e := &Error{Op: "register", Code: CodeReauthRequired}
-	stored, err := r.store.Session(ctx, s.ID)
+	stored, err := r.store.Session(ctx, id)
 	switch CodeOf(err) {
 	case "":
 		e.Reason = r.settled(stored, r.clock.Now()).EndReason
@@ -97,7 +116,7 @@ func (r *Registry) replace(ctx context.Context, uid UserID, id ID) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = r.end(ctx, old, End{Reason: ReasonReplaced, By: string(uid)})
+	_, err = r.endLive(ctx, old, End{Reason: ReasonReplaced, By: string(uid)})
 	return err
 }
 

@@ -112,6 +112,17 @@ func (r *Registry) Touch(ctx context.Context, s Session) (Session, error) {
 	return r.activity.Touch(ctx, s)
 }
 
+// TouchLater is [Registry.Touch] for a caller that cannot wait; [Registry.Flush] waits for it.
+func (r *Registry) TouchLater(s Session) {
+	r.activity.trailing.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), touchTimeout)
+		defer cancel()
+		if _, err := r.Touch(ctx, s); err != nil {
+			r.log.Debug("activity not recorded at once", "session", s.ID, "error", err)
+		}
+	})
+}
+
 // Look re-reads a session and, when it is past its deadline, writes down its end. It returns the live session; for one
 // that is over it fails with session_ended, for one that is gone with session_required.
 func (r *Registry) Look(ctx context.Context, s Session) (Session, error) {

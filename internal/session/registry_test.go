@@ -397,3 +397,78 @@ func TestABatchInWhichEverybodyIsMissingIsNotBelieved(t *testing.T) {
 		w.ended(s.ID, session.ReasonUserDeleted)
 	})
 }
+
+// A session that time has ended stays ended by time, whoever ends it afterwards.
+func TestTimeIsFasterThanAnybody(t *testing.T) {
+	for name, end := range map[string]func(*world, *instance, session.Session) error{
+		"own": func(w *world, i *instance, s session.Session) error {
+			_, current := w.signIn(i, "ana")
+			return i.registry.EndOwn(w.Context(), current, s.ID)
+		},
+		"others": func(w *world, i *instance, _ session.Session) error {
+			_, current := w.signIn(i, "ana")
+			_, err := i.registry.EndOthers(w.Context(), current)
+			return err
+		},
+		"admin": func(w *world, i *instance, s session.Session) error {
+			return i.registry.AdminEnd(w.Context(), "boss", s.ID)
+		},
+		"replaces": func(w *world, i *instance, s session.Session) error {
+			_, err := i.registry.Register(w.Context(), w.accounts.Identity(w.accounts.SignIn("ana")), session.SignIn{Replaces: s.ID})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				i := w.start()
+				_, s := w.signIn(i, "ana")
+				w.pass(policy.IdleTimeout + 5*time.Minute)
+				if err := end(w, i, s); err != nil {
+					t.Fatal(err)
+				}
+				if got := w.ended(s.ID, session.ReasonIdleTimeout); !got.EndedAt.Equal(s.IdleDeadline()) {
+					t.Errorf("ended at %s, want %s", got.EndedAt, s.IdleDeadline())
+				}
+			})
+		})
+	}
+}
+
+func TestCanRegister(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		check := func(token string, want session.Code) {
+			t.Helper()
+			wantCode(t, i.registry.CanRegister(w.Context(), w.accounts.Identity(token)), want)
+		}
+		fresh := w.accounts.SignIn("ben")
+		check(fresh, "")
+		token, s := w.signIn(i, "ana")
+		check(token, "")
+		if err := i.registry.AdminEnd(w.Context(), "boss", s.ID); err != nil {
+			t.Fatal(err)
+		}
+		check(token, session.CodeReauthRequired)
+		w.pass(policy.Lifetime)
+		check(fresh, session.CodeReauthRequired)
+		i.store.SetDown(true)
+		check(fresh, session.CodeUnavailable)
+	})
+}
+
+func TestTouchLaterIsFlushed(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, s := w.signIn(i, "ana")
+		w.pass(time.Minute)
+		live := w.admit(i, token, "")
+		now := time.Now()
+		i.registry.TouchLater(live)
+		if err := i.registry.Flush(w.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.stored(s.ID).LastActive; !got.Equal(now) {
+			t.Errorf("stored %s, want %s", got, now)
+		}
+	})
+}

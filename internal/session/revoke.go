@@ -13,7 +13,7 @@ func (r *Registry) EndOwn(ctx context.Context, caller Session, id ID) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = r.end(ctx, s, ownEnd(caller, id))
+	_, err = r.endLive(ctx, s, ownEnd(caller, id))
 	return err
 }
 
@@ -42,7 +42,7 @@ func (r *Registry) AdminEnd(ctx context.Context, admin UserID, id ID) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = r.end(ctx, s, End{Reason: ReasonAdminRevoked, By: string(admin)})
+	_, err = r.endLive(ctx, s, End{Reason: ReasonAdminRevoked, By: string(admin)})
 	return err
 }
 
@@ -66,10 +66,7 @@ func (r *Registry) endEach(ctx context.Context, uid UserID, choose func(Session)
 		if !chosen {
 			continue
 		}
-		if _, err := r.judge(ctx, s); CodeOf(err) == CodeSessionEnded {
-			continue // time was faster
-		}
-		_, ended, err := r.end(ctx, s, e)
+		ended, err := r.endLive(ctx, s, e)
 		if err != nil {
 			failures = append(failures, err)
 		} else if ended {
@@ -77,6 +74,15 @@ func (r *Registry) endEach(ctx context.Context, uid UserID, choose func(Session)
 		}
 	}
 	return count, errors.Join(failures...)
+}
+
+// endLive ends a session for a reason of somebody's, unless time was faster: that end is written down instead.
+func (r *Registry) endLive(ctx context.Context, s Session, e End) (ended bool, err error) {
+	if _, err := r.judge(ctx, s); CodeOf(err) == CodeSessionEnded {
+		return false, nil
+	}
+	_, ended, err = r.end(ctx, s, e)
+	return ended, err
 }
 
 // Revocation is the answer to [Registry.RevokeUser].

@@ -85,7 +85,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, clientIP string) 
 	}
 	var once sync.Once
 	greeted := func() { once.Do(func() { s.release(clientIP) }) }
-	ws, err := s.upgrader.Upgrade(w, r, nil)
+	ws, err := s.upgrader.Upgrade(w, r, w.Header())
 	if err != nil {
 		greeted() // the upgrader has answered
 		return

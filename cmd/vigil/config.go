@@ -1,0 +1,188 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/spf13/pflag"
+)
+
+// config is every setting of the service. The tag env names the variable, and in kebab case the flag; default and dev hold
+// what applies when neither is set, in general and in `vigil dev`.
+type config struct {
+	Addr             string         `env:"ADDR" default:"127.0.0.1:8080" help:"API and WebSocket listener"`
+	ProjectID        string         `env:"FIREBASE_PROJECT_ID" dev:"demo-vigil" help:"Firebase project; else from GOOGLE_CLOUD_PROJECT or the credentials"`
+	TenantID         string         `env:"TENANT_ID" help:"the only tenant whose tokens are accepted; empty: only tokens without one"`
+	AuthEmulator     string         `env:"FIREBASE_AUTH_EMULATOR_HOST" help:"host:port of an Auth emulator; needs ALLOW_EMULATORS"`
+	FirestoreEmul    string         `env:"FIRESTORE_EMULATOR_HOST" help:"host:port of a Firestore emulator; needs ALLOW_EMULATORS"`
+	AllowEmulators   bool           `env:"ALLOW_EMULATORS" default:"false" help:"accept emulators, whose tokens carry no signature"`
+	IdentityAddr     string         `env:"IDENTITY_ADDR" default:"127.0.0.1:9099" help:"listener of the local identity server (dev only)"`
+	Store            string         `env:"STORE" default:"firestore" dev:"memory" help:"firestore, or memory for a single instance that forgets everything"`
+	IdleTimeout      time.Duration  `env:"IDLE_TIMEOUT" default:"30m" help:"a session ends after this long without user activity"`
+	IdleWarning      time.Duration  `env:"IDLE_WARNING" default:"2m" help:"how long before that its user is warned"`
+	SessionLifetime  time.Duration  `env:"SESSION_LIFETIME" default:"12h" help:"a session ends this long after its sign-in"`
+	ReauthMaxAge     time.Duration  `env:"REAUTH_MAX_AGE" default:"5m" help:"how recent a sign-in sensitive operations need"`
+	MaxSessions      int            `env:"MAX_SESSIONS" default:"5" help:"live sessions per user; empty: no limit"`
+	LimitPolicy      string         `env:"SESSION_LIMIT_POLICY" default:"evict" help:"beyond that: evict the oldest, or reject the new one"`
+	TrustedProxies   []netip.Prefix `env:"TRUSTED_PROXIES" help:"CIDRs whose X-Forwarded-For is believed"`
+	AllowedOrigins   []string       `env:"ALLOWED_ORIGINS" help:"exact origins of dashboards (dev: any loopback origin)"`
+	AdminClaim       string         `env:"ADMIN_CLAIM" default:"admin" help:"custom claim that must be true for an admin"`
+	Retention        time.Duration  `env:"RETENTION" default:"720h" help:"how long ended sessions are kept"`
+	TouchInterval    time.Duration  `env:"TOUCH_INTERVAL" help:"at most one stored activity per session in this time; default: the smaller of IDLE_TIMEOUT/6 and half of (IDLE_TIMEOUT - IDLE_WARNING)"`
+	UserStateTTL     time.Duration  `env:"USER_STATE_TTL" default:"5m" help:"how long an account's state is reused without asking Firebase"`
+	FeedResync       time.Duration  `env:"FEED_RESYNC" default:"15s" help:"period of the catch-up with other instances' decisions"`
+	WSHeartbeat      time.Duration  `env:"WS_HEARTBEAT_INTERVAL" default:"30s" help:"between heartbeats of a socket"`
+	WSDisconnect     time.Duration  `env:"WS_DISCONNECT_TIMEOUT" default:"60s" help:"a socket from which nothing comes for this long is closed"`
+	WSTokenCheck     time.Duration  `env:"WS_TOKEN_CHECK_INTERVAL" default:"5m" help:"between checks of the accounts with open sockets"`
+	WSMaxTokenAge    time.Duration  `env:"WS_MAX_TOKEN_AGE" default:"1h" help:"a token issued longer ago is expired on a socket"`
+	WSAuthTimeout    time.Duration  `env:"WS_AUTH_TIMEOUT" default:"10s" help:"for a socket's first frame"`
+	WSReauthGrace    time.Duration  `env:"WS_REAUTH_GRACE" default:"10s" help:"for a socket to renew an invalid token"`
+	SocketsPerSess   int            `env:"SOCKETS_PER_SESSION" default:"50" help:"open sockets per session; the oldest makes room"`
+	LogFormat        string         `env:"LOG_FORMAT" default:"json" dev:"text" help:"text, or json in Cloud Logging's field names"`
+	LogLevel         slog.Level     `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error"`
+	dev              bool
+	googleCloudProj  string
+	touchIntervalSet bool
+}
+
+// configFlags adds a flag for every setting, and returns a function that reads those that were given.
+func configFlags(flags *pflag.FlagSet) func(variable string) (string, bool) {
+	values := make(map[string]*pflag.Flag)
+	for field := range settings() {
+		f := &pflag.Flag{Name: flagName(field.Tag.Get("env")), Usage: field.Tag.Get("help"),
+			DefValue: field.Tag.Get("default"), Value: &rawValue{kind: kindOf(field.Type)}}
+		if field.Type.Kind() == reflect.Bool {
+			f.NoOptDefVal = "true"
+		}
+		flags.AddFlag(f)
+		values[field.Tag.Get("env")] = f
+	}
+	return func(variable string) (string, bool) {
+		f := values[variable]
+		return f.Value.String(), f.Changed
+	}
+}
+
+// rawValue is a flag's text: flags and variables are read by the same parser afterwards, together.
+type rawValue struct{ text, kind string }
+
+func (v *rawValue) String() string        { return v.text }
+func (v *rawValue) Set(text string) error { v.text = text; return nil }
+func (v *rawValue) Type() string          { return v.kind }
+
+func kindOf(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "duration"
+	case t.Kind() == reflect.Slice:
+		return "list"
+	case t.Kind() == reflect.Bool, t.Kind() == reflect.Int && t != reflect.TypeFor[slog.Level]():
+		return t.Kind().String()
+	default:
+		return "text"
+	}
+}
+
+func flagName(variable string) string { return strings.ReplaceAll(strings.ToLower(variable), "_", "-") }
+
+// settings yields the fields that are settings.
+func settings() func(yield func(reflect.StructField) bool) {
+	return func(yield func(reflect.StructField) bool) {
+		t := reflect.TypeFor[config]()
+		for i := range t.NumField() {
+			if field := t.Field(i); field.Tag.Get("env") != "" && !yield(field) {
+				return
+			}
+		}
+	}
+}
+
+// loadConfig reads the settings: a flag wins over the variable, the variable over the default. Every fault is reported.
+func loadConfig(dev bool, flag, lookup func(string) (string, bool)) (config, error) {
+	c := config{dev: dev}
+	given := make(map[string]string)
+	for field := range settings() {
+		variable := field.Tag.Get("env")
+		value, ok := flag(variable)
+		if !ok {
+			value, ok = lookup(variable)
+		}
+		if variable == "TOUCH_INTERVAL" {
+			c.touchIntervalSet = ok
+		}
+		if dev && !ok {
+			value, ok = field.Tag.Lookup("dev")
+		}
+		if !ok {
+			value = field.Tag.Get("default")
+		}
+		given[variable] = strings.TrimSpace(value)
+	}
+	c.googleCloudProj, _ = lookup("GOOGLE_CLOUD_PROJECT")
+	err := env.ParseWithOptions(&c, env.Options{Environment: given, FuncMap: map[reflect.Type]env.ParserFunc{
+		reflect.TypeFor[time.Duration](): parseDuration,
+		reflect.TypeFor[netip.Prefix]():  func(text string) (any, error) { return netip.ParsePrefix(strings.TrimSpace(text)) },
+	}})
+	faults := parseFaults(err, given)
+	c.complete()
+	faults = append(faults, c.faults(faulty(faults))...)
+	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	if err := errors.Join(faults...); err != nil {
+		return c, usageError{err}
+	}
+	return c, nil
+}
+
+// settingError is a fault of one setting.
+type settingError struct{ variable, text string }
+
+func (e settingError) Error() string { return e.variable + ": " + e.text }
+
+func parseFaults(err error, given map[string]string) []error {
+	if err == nil {
+		return nil
+	}
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return []error{err}
+	}
+	var faults []error
+	for _, each := range all.Errors {
+		var parse env.ParseError
+		if !errors.As(each, &parse) {
+			faults = append(faults, each)
+			continue
+		}
+		field, _ := reflect.TypeFor[config]().FieldByName(parse.Name)
+		variable := field.Tag.Get("env")
+		faults = append(faults, settingError{variable, fmt.Sprintf("%q is not a valid %s", given[variable], kindOf(field.Type))})
+	}
+	return faults
+}
+
+func faulty(faults []error) map[string]bool {
+	variables := make(map[string]bool)
+	for _, fault := range faults {
+		var e settingError
+		if errors.As(fault, &e) {
+			variables[e.variable] = true
+		}
+	}
+	return variables
+}
+
+// parseDuration reads 30s or 5m; a bare integer is milliseconds.
+func parseDuration(text string) (any, error) {
+	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return time.Duration(ms) * time.Millisecond, nil
+	}
+	return time.ParseDuration(text)
+}

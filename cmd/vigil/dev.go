@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"text/template"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vigilhq/vigil/internal/identity"
+	"github.com/vigilhq/vigil/internal/session"
+)
+
+// The seeded users. Their passwords are no secrets: the server answers to this machine only.
+const (
+	anaEmail, anaPassword     = "ana@example.com", "ana-password"
+	adminEmail, adminPassword = "admin@example.com", "admin-password"
+)
+
+func newDev(env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "dev",
+		Short: "Run everything on this machine: identity server, store and service in one process",
+		Long: "Run everything on this machine: a local identity server that speaks Firebase Authentication's protocols, a store in memory\n" +
+			"and the service, with two users to sign in as. Nothing else is needed, and nothing survives. Every flag is also a variable,\n" +
+			"--idle-timeout is IDLE_TIMEOUT.",
+		Args: cobra.NoArgs,
+	}
+	flag := configFlags(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := loadConfig(true, flag, env.lookup)
+		if err != nil {
+			return err
+		}
+		return dev(cmd.Context(), c, newLogger(c, env.stderr), env.stdout)
+	}
+	return cmd
+}
+
+func dev(ctx context.Context, c config, log *slog.Logger, stdout io.Writer) error {
+	accounts, err := identity.New(identity.Options{ProjectID: c.ProjectID, Logger: log})
+	if err != nil {
+		return err
+	}
+	users := []identity.NewUser{
+		{UID: "ana", Email: anaEmail, Password: anaPassword, DisplayName: "Ana"},
+		{UID: "admin", Email: adminEmail, Password: adminPassword, DisplayName: "Admin", Claims: map[string]any{c.AdminClaim: true}},
+	}
+	for _, user := range users {
+		if _, err := accounts.CreateUser(user); err != nil {
+			return fmt.Errorf("seed %s: %w", user.Email, err)
+		}
+	}
+	identityListener, err := identity.Listen(c.IdentityAddr)
+	if err != nil {
+		return settingError{"IDENTITY_ADDR", err.Error()}
+	}
+	identityServer := &http.Server{Handler: accounts, ReadHeaderTimeout: readHeaderTimeout}
+	go func() { _ = identityServer.Serve(identityListener) }() // ends with Close
+	defer func() { _ = identityServer.Close() }()              // nothing is lost with it
+
+	clock := session.NewClock()
+	auth, err := openAuth(ctx, c, identityListener.Addr().String(), clock, log)
+	if err != nil {
+		return err
+	}
+	listener, err := identity.Listen(c.Addr)
+	if err != nil {
+		return settingError{"ADDR", err.Error()}
+	}
+	i := newInstance(c, log, clock, auth, memoryBackend(clock))
+	if err := introduce(stdout, c, listener.Addr(), identityListener.Addr()); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	return i.serve(ctx, listener, identity.LoopbackHost(i.handler()))
+}
+
+// introduce prints what a newcomer can do now.
+func introduce(w io.Writer, c config, api, identityAddr net.Addr) error {
+	return introduction.Execute(w, map[string]any{
+		"API": "http://" + api.String(), "Socket": "ws://" + api.String() + "/v1/ws", "Identity": "http://" + identityAddr.String(),
+		"Project": c.ProjectID, "IdleTimeout": c.IdleTimeout, "IdleWarning": c.IdleWarning,
+		"Ana": anaEmail, "AnaPassword": anaPassword, "Admin": adminEmail, "AdminPassword": adminPassword,
+	})
+}
+
+var introduction = template.Must(template.New("introduction").Parse(`
+Vigil is running. Everything is on this machine, and nothing survives a restart.
+
+  API        {{.API}}/v1
+  WebSocket  {{.Socket}}
+  Identity   {{.Identity}}   (connectAuthEmulator, project {{.Project}})
+
+  user       {{.Ana}}     password  {{.AnaPassword}}
+  admin      {{.Admin}}   password  {{.AdminPassword}}
+
+Paste these one after the other into another terminal, in this folder:
+
+  # Sign in, as a browser would: the ID token is all a client ever holds.
+  signin() { curl -s '{{.Identity}}/identitytoolkit.googleapis.com/v1/accounts:signInWithPassword?key=dev' -H 'Content-Type: application/json' -d '{"email":"'$1'","password":"'$2'","returnSecureToken":true}' | sed -n 's/.*"idToken": *"\([^"]*\)".*/\1/p'; }
+  TOKEN=$(signin {{.Ana}} {{.AnaPassword}})
+
+  # Begin a session, list the user's sessions, and check a request as a back end would.
+  curl -s -X POST {{.API}}/v1/sessions -H "Authorization: Bearer $TOKEN" -d '{"deviceName":"my terminal"}'; echo
+  curl -s {{.API}}/v1/sessions -H "Authorization: Bearer $TOKEN"; echo
+  curl -si {{.API}}/v1/check -H "Authorization: Bearer $TOKEN"
+
+  # Hold a socket, as an open dashboard does. It signs in on its own and prints what it hears; Enter is activity.
+  go run ./cmd/vigil connect --email {{.Ana}} --password {{.AnaPassword}} --url {{.API}} --identity-url {{.Identity}}
+
+Without activity for {{.IdleTimeout}} a session ends (close code 4503), with a warning {{.IdleWarning}} before. To see that in seconds,
+start again with IDLE_TIMEOUT=6s IDLE_WARNING=3s.
+
+Then, from a third terminal, throw the user out: every socket says why and closes (4502), every token is refused.
+
+  signin() { curl -s '{{.Identity}}/identitytoolkit.googleapis.com/v1/accounts:signInWithPassword?key=dev' -H 'Content-Type: application/json' -d '{"email":"'$1'","password":"'$2'","returnSecureToken":true}' | sed -n 's/.*"idToken": *"\([^"]*\)".*/\1/p'; }
+  ADMIN=$(signin {{.Admin}} {{.AdminPassword}})
+  curl -s -X POST {{.API}}/v1/sessions -H "Authorization: Bearer $ADMIN"; echo
+  curl -s -X POST {{.API}}/v1/admin/users/ana/revoke -H "Authorization: Bearer $ADMIN" -d '{"reason":"lost laptop"}'; echo
+
+And in the first one, see that the token is worth nothing any more:
+
+  curl -si {{.API}}/v1/check -H "Authorization: Bearer $TOKEN"
+
+Ctrl-C stops everything.
+
+`))

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// usageError is a fault of the command line or of a setting.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// exitCode is 2 when the command was given wrongly, and 1 when it failed.
+func exitCode(err error) int {
+	if errors.As(err, &usageError{}) {
+		return 2
+	}
+	return 1
+}
+
+// environment is what a command gets from outside.
+type environment struct {
+	lookup         func(string) (string, bool) // set but empty differs from unset
+	stdout, stderr io.Writer
+}
+
+// run executes the command line.
+func run(ctx context.Context, args []string, lookup func(string) (string, bool), stdout, stderr io.Writer) error {
+	env := environment{lookup: lookup, stdout: stdout, stderr: stderr}
+	root := &cobra.Command{
+		Use:           "vigil",
+		Short:         "A session companion for Firebase",
+		SilenceErrors: true, SilenceUsage: true,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: cobra.NoArgs,
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newServe(env), newDev(env), newConnect(env))
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, _, err := root.Find(args)
+	if err != nil || cmd == root && len(args) > 0 && args[0][0] != '-' {
+		return usageError{errors.Join(err, errors.New("see vigil --help"))}
+	}
+	return root.ExecuteContext(ctx)
+}

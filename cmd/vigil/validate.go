@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/vigilhq/vigil/internal/live"
+	"github.com/vigilhq/vigil/internal/session"
+)
+
+// complete fills in what depends on other settings.
+func (c *config) complete() {
+	if !c.touchIntervalSet {
+		c.TouchInterval = min(c.IdleTimeout/6, (c.IdleTimeout-c.IdleWarning)/2)
+	}
+	if c.ProjectID == "" {
+		c.ProjectID = c.googleCloudProj
+	}
+}
+
+// faults lists what is wrong with settings that could be read and with their combinations.
+func (c *config) faults(unread map[string]bool) []error {
+	var faults []error
+	check := func(ok bool, variable, format string, args ...any) {
+		if !ok && !unread[variable] {
+			faults = append(faults, settingError{variable, fmt.Sprintf(format, args...)})
+		}
+	}
+	for variable, d := range map[string]time.Duration{
+		"IDLE_TIMEOUT": c.IdleTimeout, "IDLE_WARNING": c.IdleWarning, "SESSION_LIFETIME": c.SessionLifetime,
+		"REAUTH_MAX_AGE": c.ReauthMaxAge, "RETENTION": c.Retention, "USER_STATE_TTL": c.UserStateTTL,
+		"FEED_RESYNC": c.FeedResync, "WS_HEARTBEAT_INTERVAL": c.WSHeartbeat, "WS_DISCONNECT_TIMEOUT": c.WSDisconnect,
+		"WS_TOKEN_CHECK_INTERVAL": c.WSTokenCheck, "WS_MAX_TOKEN_AGE": c.WSMaxTokenAge,
+		"WS_AUTH_TIMEOUT": c.WSAuthTimeout, "WS_REAUTH_GRACE": c.WSReauthGrace,
+	} {
+		check(d > 0, variable, "must be longer than nothing; it cannot be switched off")
+	}
+	if c.IdleTimeout > 0 && c.IdleWarning > 0 && !unread["IDLE_TIMEOUT"] {
+		check(c.IdleWarning < c.IdleTimeout, "IDLE_WARNING", "%s is not shorter than IDLE_TIMEOUT, %s", c.IdleWarning, c.IdleTimeout)
+		most := (c.IdleTimeout - c.IdleWarning) / 2
+		check(c.TouchInterval > 0 && c.TouchInterval <= most || c.IdleWarning >= c.IdleTimeout, "TOUCH_INTERVAL",
+			"%s must be more than nothing and at most half of IDLE_TIMEOUT - IDLE_WARNING, %s", c.TouchInterval, most)
+	}
+	check(c.Retention >= c.SessionLifetime || unread["SESSION_LIFETIME"], "RETENTION",
+		"%s is shorter than SESSION_LIFETIME, %s: a spent sign-in would be forgotten while it is still young enough to register",
+		c.Retention, c.SessionLifetime)
+	check(c.WSDisconnect > c.WSHeartbeat || unread["WS_HEARTBEAT_INTERVAL"], "WS_DISCONNECT_TIMEOUT",
+		"%s is not longer than WS_HEARTBEAT_INTERVAL, %s", c.WSDisconnect, c.WSHeartbeat)
+	check(c.MaxSessions >= 0, "MAX_SESSIONS", "%d is less than nothing", c.MaxSessions)
+	check(c.SocketsPerSess > 0, "SOCKETS_PER_SESSION", "must be at least 1")
+	check(c.LimitPolicy == "evict" || c.LimitPolicy == "reject", "SESSION_LIMIT_POLICY", "%q is neither evict nor reject", c.LimitPolicy)
+	check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT", "%q is neither text nor json", c.LogFormat)
+	check(c.AdminClaim != "", "ADMIN_CLAIM", "must name a claim")
+	check(isAddress(c.Addr), "ADDR", "%q is not host:port", c.Addr)
+	for _, origin := range c.AllowedOrigins {
+		check(isOrigin(origin), "ALLOWED_ORIGINS", "%q is not an origin such as https://dashboard.example.com", origin)
+	}
+	if c.dev {
+		check(isAddress(c.IdentityAddr), "IDENTITY_ADDR", "%q is not host:port", c.IdentityAddr)
+		check(c.Store == "memory", "STORE", "%q: vigil dev keeps its sessions in memory", c.Store)
+		return faults
+	}
+	check(c.Store == "firestore" || c.Store == "memory", "STORE", "%q is neither firestore nor memory", c.Store)
+	const refused = "an emulator is set, whose tokens carry no signature: unset it, or set ALLOW_EMULATORS=true where nobody's data is at stake"
+	check(c.AuthEmulator == "" || c.AllowEmulators, "FIREBASE_AUTH_EMULATOR_HOST", refused)
+	check(c.FirestoreEmul == "" || c.AllowEmulators, "FIRESTORE_EMULATOR_HOST", refused)
+	return faults
+}
+
+func isAddress(addr string) bool {
+	_, port, err := net.SplitHostPort(addr)
+	return err == nil && port != ""
+}
+
+// isOrigin accepts the serialisation of an origin that browsers send (RFC 6454, section 6.2).
+func isOrigin(origin string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" &&
+		origin == u.Scheme+"://"+strings.ToLower(u.Host)
+}
+
+func (c *config) settings() session.Settings {
+	return session.Settings{
+		Policy: session.Policy{
+			IdleTimeout: c.IdleTimeout, IdleWarning: c.IdleWarning, Lifetime: c.SessionLifetime,
+			TouchInterval: c.TouchInterval, ReauthMaxAge: c.ReauthMaxAge, Retention: c.Retention,
+			MaxSessions: c.MaxSessions, LimitPolicy: session.LimitPolicy(c.LimitPolicy),
+		},
+		AdminClaim: c.AdminClaim, UserStateTTL: c.UserStateTTL, FeedResync: c.FeedResync,
+	}
+}
+
+func (c *config) sockets() live.Options {
+	return live.Options{
+		HeartbeatInterval: c.WSHeartbeat, DisconnectTimeout: c.WSDisconnect, TokenCheckInterval: c.WSTokenCheck,
+		MaxTokenAge: c.WSMaxTokenAge, AuthTimeout: c.WSAuthTimeout, ReauthGrace: c.WSReauthGrace,
+		SocketsPerSession: c.SocketsPerSess,
+	}
+}
+
+// allowedOrigin decides about browsers' origins: those listed, and in dev any page served from this machine.
+func (c *config) allowedOrigin(origin string) bool {
+	for _, allowed := range c.AllowedOrigins {
+		if origin == allowed {
+			return true
+		}
+	}
+	if !c.dev || len(c.AllowedOrigins) > 0 || !isOrigin(origin) {
+		return false
+	}
+	u, err := url.Parse(origin)
+	if err != nil {
+		return false
+	}
+	host := u.Hostname()
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,206 @@
+package handlers
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/vigilhq/vigil/internal/session"
+)
+
+// The codes that only the edge knows.
+const (
+	codeMethodNotAllowed session.Code = "method_not_allowed"
+	codeTooLarge         session.Code = "too_large"
+	codeInternal         session.Code = "internal"
+)
+
+// table says how each code is answered. Title names the problem, detail tells a person what to do about it.
+var table = map[session.Code]struct {
+	status        int
+	title, detail string
+}{
+	session.CodeTokenMissing: {http.StatusUnauthorized, "Token missing",
+		"Send a Firebase ID token as Authorization: Bearer."},
+	session.CodeTokenInvalid: {http.StatusUnauthorized, "Token invalid",
+		"The token is not an ID token of this project."},
+	session.CodeTokenExpired: {http.StatusUnauthorized, "Token expired",
+		"The token has expired. Refresh it and try again."},
+	session.CodeUserDisabled: {http.StatusUnauthorized, "Account disabled",
+		"The account has been disabled or deleted."},
+	session.CodeTokenRevoked: {http.StatusUnauthorized, "Sign-in revoked",
+		"This sign-in has been revoked. Sign in again."},
+	session.CodeSessionRequired: {http.StatusUnauthorized, "Session required",
+		"No session has been registered for this sign-in."},
+	session.CodeSessionEnded: {http.StatusUnauthorized, "Session ended",
+		"The session has ended. Sign in again."},
+	session.CodeReauthRequired: {http.StatusUnauthorized, "Sign-in required",
+		"This needs a more recent sign-in. Sign in again."},
+	session.CodeForbidden: {http.StatusForbidden, "Forbidden",
+		"This is for admins only."},
+	session.CodeInvalidRequest: {http.StatusBadRequest, "Invalid request",
+		"The request is not valid. The errors say where."},
+	session.CodeNotFound: {http.StatusNotFound, "Not found",
+		"There is nothing here by that name."},
+	codeMethodNotAllowed: {http.StatusMethodNotAllowed, "Method not allowed",
+		"The method is not one of those that the Allow header names."},
+	session.CodeSessionLimit: {http.StatusConflict, "Too many sessions",
+		"The account has as many sessions as it may have. End one of them first."},
+	codeTooLarge: {http.StatusRequestEntityTooLarge, "Body too large",
+		"The body of a request has at most 64 KiB."},
+	codeInternal: {http.StatusInternalServerError, "Internal error",
+		"Something went wrong here. The request id helps to find out what."},
+	session.CodeUnavailable: {http.StatusServiceUnavailable, "Unavailable",
+		"The request cannot be answered right now. Your session is not affected; try again soon."},
+}
+
+// What is wrong with a field.
+const (
+	msgOnce      = "must be given once"
+	msgUnknown   = "is not known"
+	msgObject    = "must be a JSON object"
+	msgSyntax    = "is not valid JSON"
+	msgRead      = "could not be read"
+	msgMediaType = "must be application/json"
+	msgBool      = "must be true or false"
+	msgString    = "must be a string"
+	msgType      = "has the wrong type"
+	msgSeconds   = "must be a whole number of seconds"
+	msgOneOf     = "must be one of: %s"
+	msgLong      = "must have at most %d characters"
+	msgPrintable = "must be printable"
+	msgSessionID = "must be the id of a session"
+	msgSelf      = "must be true, since this would end the session that you are using"
+	msgQuery     = "is not valid"
+)
+
+// fault is one thing that is wrong with a request.
+type fault struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+// faults is the error invalid_request, with each field that is wrong.
+type faults []fault
+
+// maxFaults bounds the answer to a request that is nothing but wrong.
+const maxFaults = 16
+
+func (f *faults) add(field, message string) {
+	if len(*f) < maxFaults {
+		*f = append(*f, fault{clip(field, maxText), message})
+	}
+}
+
+// err is nil when there is nothing wrong.
+func (f faults) err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return f
+}
+
+// Error names the fields, not what they hold.
+func (f faults) Error() string {
+	return fmt.Sprintf("%s: %d faults, first: %s %s", session.CodeInvalidRequest, len(f), f[0].Field, f[0].Message)
+}
+
+// Unwrap makes it an error of the domain.
+func (f faults) Unwrap() error { return &session.Error{Code: session.CodeInvalidRequest} }
+
+// problem is an answer of RFC 9457.
+type problem struct {
+	Type      string             `json:"type"`
+	Title     string             `json:"title"`
+	Status    int                `json:"status"`
+	Detail    string             `json:"detail"`
+	Code      session.Code       `json:"code"`
+	RequestID string             `json:"requestId"`
+	Reason    session.Reason     `json:"reason,omitempty"`
+	EndedAt   *session.Timestamp `json:"endedAt,omitempty"`
+	MaxAge    *int64             `json:"maxAge,omitempty"` // seconds
+	Errors    faults             `json:"errors,omitempty"`
+}
+
+const (
+	problemType = "urn:vigil:problem:"
+	mediaType   = "application/problem+json"
+	retryAfter  = "2" // seconds
+)
+
+// errorOf finds the domain's error in err, or makes one of it.
+func errorOf(err error) *session.Error {
+	var e *session.Error
+	var framework *echo.HTTPError
+	switch {
+	case errors.As(err, &e):
+		if _, known := table[e.Code]; !known {
+			return &session.Error{Code: codeInternal, Err: err}
+		}
+		return e
+	case errors.Is(err, echo.ErrNotFound):
+		return &session.Error{Code: session.CodeNotFound}
+	case errors.Is(err, echo.ErrMethodNotAllowed):
+		return &session.Error{Code: codeMethodNotAllowed}
+	case errors.As(err, &framework):
+		return &session.Error{Code: codeInternal, Err: err}
+	default:
+		return &session.Error{Code: session.CodeOf(err), Err: err}
+	}
+}
+
+// shown is what a person may read about e.
+func shown(e *session.Error) string {
+	if e.Message != "" {
+		return e.Message
+	}
+	return table[e.Code].detail
+}
+
+// fail answers an error.
+func (a *api) fail(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	e := errorOf(err)
+	row := table[e.Code]
+	p := problem{
+		Type: problemType + string(e.Code), Title: row.title, Status: row.status, Detail: shown(e),
+		Code: e.Code, RequestID: requestID(c), Reason: e.Reason,
+	}
+	errors.As(err, &p.Errors)
+	if !e.EndedAt.IsZero() {
+		p.EndedAt = (*session.Timestamp)(&e.EndedAt)
+	}
+	if e.Code == session.CodeReauthRequired {
+		maxAge := int64(e.MaxAge / time.Second)
+		p.MaxAge = &maxAge
+	}
+	h := c.Response().Header()
+	switch row.status {
+	case http.StatusUnauthorized:
+		h.Set(echo.HeaderWWWAuthenticate, challenge(p))
+	case http.StatusServiceUnavailable:
+		h.Set(echo.HeaderRetryAfter, retryAfter)
+	}
+	body, err := json.Marshal(p)
+	if err == nil {
+		err = c.Blob(row.status, mediaType, body)
+	}
+	if err != nil {
+		a.Log.Info("answer not written", "requestId", p.RequestID, "error", err)
+	}
+}
+
+// challenge says what would help: another token, or a step up as in RFC 9470.
+func challenge(p problem) string {
+	if p.MaxAge == nil {
+		return `Bearer error="invalid_token"`
+	}
+	return `Bearer error="insufficient_user_authentication", max_age="` + strconv.FormatInt(*p.MaxAge, 10) + `"`
+}

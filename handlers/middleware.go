@@ -1,0 +1,177 @@
+package handlers
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/vigilhq/vigil/internal/session"
+)
+
+// The service's own headers.
+const (
+	headerRequestID = "X-Request-Id"
+	headerUser      = "X-Vigil-User"
+	headerSession   = "X-Vigil-Session"
+	headerAuthTime  = "X-Vigil-Auth-Time"
+)
+
+var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// stamp puts on every answer what every answer carries.
+func stamp(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		id := c.Request().Header.Get(headerRequestID)
+		if !saneRequestID.MatchString(id) {
+			id = rand.Text()
+		}
+		h := c.Response().Header()
+		h.Set(headerRequestID, id)
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		return next(c)
+	}
+}
+
+func requestID(c echo.Context) string { return c.Response().Header().Get(headerRequestID) }
+
+// recovered turns a panic into an error.
+func recovered(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(p)
+			default:
+				err = &session.Error{Op: "recover", Code: codeInternal, Err: fmt.Errorf("%v\n%s", p, debug.Stack())}
+			}
+		}()
+		return next(c)
+	}
+}
+
+// whole refuses a path of more parts than the route it was matched with has: the framework lets a last parameter take
+// all of the rest, slashes included, and so turns a missing resource into a wrong method.
+func whole(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if strings.Count(echo.GetPath(c.Request()), "/") != strings.Count(c.Path(), "/") {
+			return echo.ErrNotFound
+		}
+		return next(c)
+	}
+}
+
+// timeout bounds what a handler waits for. The handler itself goes on until it sees that, so nothing races for the answer.
+func (a *api) timeout(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		request := c.Request()
+		ctx, cancel := context.WithTimeout(request.Context(), a.RequestTimeout)
+		defer cancel()
+		c.SetRequest(request.WithContext(ctx))
+		defer c.SetRequest(request) // what comes after is to see whether the client is still there
+		return next(c)
+	}
+}
+
+// What a page may send, and read of the answer, beyond what every page may.
+var (
+	corsMethods = strings.Join([]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete}, ", ")
+	corsHeaders = strings.Join([]string{echo.HeaderAuthorization, echo.HeaderContentType, headerRequestID}, ", ")
+	corsExposed = strings.Join([]string{headerRequestID, headerUser, headerSession, headerAuthTime,
+		echo.HeaderWWWAuthenticate, echo.HeaderRetryAfter, echo.HeaderLocation}, ", ")
+)
+
+const corsMaxAge = "600" // seconds for which a browser may remember what it was told
+
+// cors lets pages of the allowed origins use the API. The token is all that counts, so credentials are never allowed.
+func (a *api) cors(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		request, h := c.Request(), c.Response().Header()
+		h.Add(echo.HeaderVary, echo.HeaderOrigin)
+		origin := request.Header.Values(echo.HeaderOrigin)
+		if len(origin) != 1 || !a.OriginAllowed(origin[0]) {
+			return next(c)
+		}
+		h.Set(echo.HeaderAccessControlAllowOrigin, origin[0])
+		if request.Method != http.MethodOptions || request.Header.Get(echo.HeaderAccessControlRequestMethod) == "" {
+			h.Set(echo.HeaderAccessControlExposeHeaders, corsExposed)
+			return next(c)
+		}
+		h.Set(echo.HeaderAccessControlAllowMethods, corsMethods)
+		h.Set(echo.HeaderAccessControlAllowHeaders, corsHeaders)
+		h.Set(echo.HeaderAccessControlMaxAge, corsMaxAge)
+		return c.NoContent(http.StatusNoContent)
+	}
+}
+
+// record writes the answer to an error and one line about every request. The line has the route, never the path or
+// the query, where a careless client may have put a token.
+func (a *api) record(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		began := time.Now()
+		err := next(c)
+		if err != nil {
+			c.Error(err)
+		}
+		level := levelOf(c, err)
+		if !a.Log.Enabled(contextOf(c), level) {
+			return nil
+		}
+		attrs := []slog.Attr{
+			slog.String("method", c.Request().Method),
+			slog.String("route", c.Path()),
+			slog.Int("status", statusOf(c)),
+			slog.Duration("duration", time.Since(began)),
+			slog.String("requestId", requestID(c)),
+			slog.String("ip", c.RealIP()),
+		}
+		if id, ok := c.Get(keyIdentity).(session.Identity); ok {
+			attrs = append(attrs, slog.String("user", string(id.UserID)), slog.String("session", string(id.SessionID)))
+		}
+		if err != nil {
+			attrs = append(attrs, slog.String("code", string(errorOf(err).Code)))
+		}
+		if level >= slog.LevelWarn {
+			attrs = append(attrs, slog.Any("error", err))
+		}
+		a.Log.LogAttrs(contextOf(c), level, "request", attrs...)
+		return nil
+	}
+}
+
+// levelOf says how much an operator wants to know about a request.
+func levelOf(c echo.Context, err error) slog.Level {
+	if err == nil {
+		if c.Path() == pathHealth || c.Path() == pathReady {
+			return slog.LevelDebug
+		}
+		return slog.LevelInfo
+	}
+	switch status := table[errorOf(err).Code].status; {
+	case status == http.StatusInternalServerError:
+		return slog.LevelError
+	case contextOf(c).Err() != nil:
+		return slog.LevelInfo // the client did not wait for the answer
+	case status == http.StatusServiceUnavailable:
+		return slog.LevelWarn
+	default:
+		return slog.LevelInfo
+	}
+}
+
+// statusOf returns the status that was answered. A handler that neither answered nor failed has taken the connection over.
+func statusOf(c echo.Context) int {
+	if !c.Response().Committed {
+		return http.StatusSwitchingProtocols
+	}
+	return c.Response().Status
+}

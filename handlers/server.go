@@ -1,0 +1,88 @@
+package handlers
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/vigilhq/vigil/internal/session"
+)
+
+// DefaultRequestTimeout bounds a request where [Options] say nothing else.
+const DefaultRequestTimeout = 10 * time.Second
+
+// Options are what the edge is built from.
+type Options struct {
+	Gate     *session.Gate
+	Registry *session.Registry
+
+	// Socket takes over requests for the WebSocket. It may keep neither w nor r when it returns; the headers that w
+	// already has belong into the handshake's answer. Nil: there is no WebSocket.
+	Socket func(w http.ResponseWriter, r *http.Request, clientIP string)
+	// OriginAllowed says from which origins a page may use the API. Nil: from none.
+	OriginAllowed func(origin string) bool
+	// TrustedProxies are the peers whose X-Forwarded-For is believed. Nobody else's is.
+	TrustedProxies []netip.Prefix
+	// Ready is what has to hold for the instance to be given requests.
+	Ready []Check
+	// RequestTimeout bounds every request but the WebSocket's. Zero: [DefaultRequestTimeout].
+	RequestTimeout time.Duration
+	// Log takes a line per request, without any token. Nil: nothing is logged.
+	Log *slog.Logger
+}
+
+// Check is one condition of readiness.
+type Check struct {
+	Name string
+	// Check fails while the condition does not hold. It runs beside the others and must be safe for concurrent use. The text of
+	// its error is shown to whoever asks, except for a [session.Error]: of that, only what is safe to show.
+	Check func(context.Context) error
+}
+
+// New returns the handler of everything that the service serves to the outside.
+func New(o Options) http.Handler {
+	if o.RequestTimeout == 0 {
+		o.RequestTimeout = DefaultRequestTimeout
+	}
+	if o.OriginAllowed == nil {
+		o.OriginAllowed = func(string) bool { return false }
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	a := &api{Options: o}
+
+	e := echo.New()
+	e.HTTPErrorHandler = a.fail
+	e.IPExtractor = clientIP(o.TrustedProxies)
+	e.Use(stamp, a.record, recovered, a.cors, whole)
+	// A group with middleware would answer 404 to a wrong method, so each route gets its own.
+	for _, r := range slices.Concat(a.sessionRoutes(), a.tokenRoutes(), a.adminRoutes(), a.healthRoutes()) {
+		e.Add(r.method, r.path, r.handle, a.timeout)
+	}
+	if o.Socket != nil {
+		e.GET("/v1/ws", func(c echo.Context) error {
+			o.Socket(c.Response(), c.Request(), c.RealIP())
+			return nil
+		})
+	}
+	return e
+}
+
+// api is what the handlers work with.
+type api struct {
+	Options
+}
+
+// route is a line of the contract's table.
+type route struct {
+	method, path string
+	handle       echo.HandlerFunc
+}
+
+func contextOf(c echo.Context) context.Context { return c.Request().Context() }

@@ -1,0 +1,179 @@
+package handlers
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/vigilhq/vigil/internal/session"
+)
+
+const pathSessions = "/v1/sessions"
+
+func (a *api) sessionRoutes() []route {
+	return []route{
+		{http.MethodPost, pathSessions, a.token(a.register)},
+		{http.MethodGet, pathSessions, a.session(a.list)},
+		{http.MethodDelete, pathSessions, a.session(a.endMany)},
+		{http.MethodGet, pathSessions + "/current", a.session(a.current)},
+		{http.MethodPost, pathSessions + "/current/activity", a.session(a.activity)},
+		{http.MethodDelete, pathSessions + "/:id", a.session(a.endOne)},
+		{http.MethodPost, "/v1/logout", a.session(a.logout)},
+	}
+}
+
+// signIn is the body of a registration.
+type signIn struct {
+	DeviceName string `json:"deviceName"`
+	Device     struct {
+		Type string `json:"type"`
+		OS   string `json:"os"`
+	} `json:"device"`
+	Replaces string `json:"replaces"`
+}
+
+// check trims the texts and says what is wrong with the rest.
+func (in *signIn) check() error {
+	var f faults
+	in.DeviceName = f.text("deviceName", in.DeviceName, maxText)
+	in.Device.OS = f.text("device.os", in.Device.OS, maxText)
+	if in.Device.Type != "" {
+		f.oneOf("device.type", in.Device.Type, deviceTypes...)
+	}
+	if in.Replaces != "" && !session.ID(in.Replaces).Valid() {
+		f.add("replaces", msgSessionID)
+	}
+	return f.err()
+}
+
+// sessionList is the answer to who asks for sessions.
+type sessionList struct {
+	Sessions []session.View `json:"sessions"`
+}
+
+// ended is the answer to who ends sessions.
+type ended struct {
+	Ended int `json:"ended"`
+}
+
+// registration is the answer to a sign-in.
+type registration struct {
+	Session session.View `json:"session"`
+	Evicted []session.ID `json:"evicted"`
+	Alerts  []struct{}   `json:"alerts"`
+}
+
+func (a *api) register(c echo.Context, id session.Identity) error {
+	in, err := bodyOf[signIn](c)
+	if err != nil {
+		return err
+	}
+	if err := in.check(); err != nil {
+		return err
+	}
+	agent := userAgent(c.Request())
+	reg, err := a.Registry.Register(contextOf(c), id, session.SignIn{
+		Device:    in.device(agent),
+		UserAgent: agent,
+		IPAddress: c.RealIP(),
+		Replaces:  session.ID(in.Replaces),
+	})
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if reg.Created {
+		status = http.StatusCreated
+		c.Response().Header().Set(echo.HeaderLocation, pathSessions+"/"+string(reg.Session.ID))
+	}
+	return c.JSON(status, registration{
+		Session: a.view(reg.Session, reg.Session),
+		Evicted: append([]session.ID{}, reg.Evicted...),
+		Alerts:  []struct{}{},
+	})
+}
+
+func (a *api) list(c echo.Context, caller session.Admission) error {
+	q := queryOf(c, "status")
+	status := q.word("status", "active", "active", "all")
+	if err := q.err(); err != nil {
+		return err
+	}
+	found, err := a.Registry.Sessions(contextOf(c), caller.Identity.UserID, status == "all")
+	if err != nil {
+		return err
+	}
+	answer := sessionList{make([]session.View, len(found))}
+	for i, s := range found {
+		answer.Sessions[i] = a.view(s, caller.Session)
+	}
+	return c.JSON(http.StatusOK, answer)
+}
+
+func (a *api) current(c echo.Context, caller session.Admission) error {
+	return c.JSON(http.StatusOK, a.view(caller.Session, caller.Session))
+}
+
+func (a *api) activity(c echo.Context, caller session.Admission) error {
+	if _, err := bodyOf[struct{}](c); err != nil {
+		return err
+	}
+	s, err := a.Registry.Touch(contextOf(c), caller.Session)
+	if err != nil {
+		return err
+	}
+	v := a.view(s, s)
+	return c.JSON(http.StatusOK, struct {
+		LastActive   session.Timestamp `json:"lastActive"`
+		WarnAt       session.Timestamp `json:"warnAt"`
+		IdleDeadline session.Timestamp `json:"idleDeadline"`
+		ExpiresAt    session.Timestamp `json:"expiresAt"`
+	}{v.LastActive, v.WarnAt, v.IdleDeadline, v.ExpiresAt})
+}
+
+func (a *api) endOne(c echo.Context, caller session.Admission) error {
+	if err := a.Registry.EndOwn(contextOf(c), caller.Session, session.ID(pathParam(c, "id"))); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+func (a *api) endMany(c echo.Context, caller session.Admission) error {
+	q := queryOf(c, "scope")
+	scope := q.word("scope", "", "others", "all")
+	if err := q.err(); err != nil {
+		return err
+	}
+	end := a.Registry.EndOthers
+	if scope == "all" {
+		end = a.Registry.EndAll
+	}
+	n, err := end(contextOf(c), caller.Session)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, ended{n})
+}
+
+func (a *api) logout(c echo.Context, caller session.Admission) error {
+	in, err := bodyOf[struct {
+		AllSessions bool `json:"allSessions"`
+	}](c)
+	if err != nil {
+		return err
+	}
+	if in.AllSessions {
+		_, err = a.Registry.EndAll(contextOf(c), caller.Session)
+	} else {
+		err = a.Registry.EndOwn(contextOf(c), caller.Session, caller.Session.ID)
+	}
+	if err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// view shows a session to its user, who asks from another or the same.
+func (a *api) view(s, from session.Session) session.View {
+	return a.Registry.Settings().ViewFor(s, from.ID)
+}
