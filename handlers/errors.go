@@ -66,7 +66,6 @@ const (
 	msgObject    = "must be a JSON object"
 	msgSyntax    = "is not valid JSON"
 	msgRead      = "could not be read"
-	msgMediaType = "must be application/json"
 	msgBool      = "must be true or false"
 	msgString    = "must be a string"
 	msgType      = "has the wrong type"

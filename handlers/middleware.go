@@ -134,7 +134,7 @@ func (a *api) record(next echo.HandlerFunc) echo.HandlerFunc {
 			slog.String("requestId", requestID(c)),
 			slog.String("ip", c.RealIP()),
 		}
-		if id, ok := c.Get(keyIdentity).(session.Identity); ok {
+		if id, ok := c.Get(keyIdentity).(session.Identity); ok && id.UserID != "" {
 			attrs = append(attrs, slog.String("user", string(id.UserID)), slog.String("session", string(id.SessionID)))
 		}
 		if err != nil {

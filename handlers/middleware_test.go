@@ -252,11 +252,8 @@ func TestBody(t *testing.T) {
 		const path = "/v1/sessions/current/activity"
 		w.do("POST", path, token, media("application/json"), body("{}")).want(http.StatusOK)
 		w.do("POST", path, token, media("Application/JSON;charset=UTF-8"), body("{}")).want(http.StatusOK)
-		w.do("POST", path, token, media("text/plain")).want(http.StatusOK) // of no body
 		w.do("POST", path, token, body(" \n")).want(http.StatusOK)
-		for _, value := range []string{"text/plain", "application/x-www-form-urlencoded", "application/jsonx", "application/json/", ";"} {
-			w.do("POST", path, token, media(value), body("{}")).faults("Content-Type")
-		}
+		w.do("POST", path, token, media("application/x-www-form-urlencoded"), body("{}")).want(http.StatusOK) // as curl does
 		w.do("POST", path, token, broken).faults("body")
 		w.do("POST", path, token, body(`{"now":true}`)).faults("now")
 		w.do("POST", "/v1/logout", token, body(`{"allSessions":"true"}`)).faults("allSessions")

@@ -36,10 +36,10 @@ func (a *api) session(next func(echo.Context, session.Admission) error) echo.Han
 			return err
 		}
 		caller, err := a.Gate.Admit(contextOf(c), token)
+		c.Set(keyIdentity, caller.Identity)
 		if err != nil {
 			return err
 		}
-		c.Set(keyIdentity, caller.Identity)
 		return next(c, caller)
 	}
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -65,11 +66,12 @@ type registration struct {
 
 func (a *api) register(c echo.Context, id session.Identity) error {
 	in, err := bodyOf[signIn](c)
-	if err != nil {
-		return err
+	if err == nil {
+		err = in.check()
 	}
-	if err := in.check(); err != nil {
-		return err
+	if err != nil {
+		// A sign-in that is spent comes before a bad request.
+		return cmp.Or(a.Registry.CanRegister(contextOf(c), id), err)
 	}
 	agent := userAgent(c.Request())
 	reg, err := a.Registry.Register(contextOf(c), id, session.SignIn{

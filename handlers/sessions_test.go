@@ -209,3 +209,17 @@ func TestDoors(t *testing.T) {
 		w.do("GET", "/v1/check", other).want(http.StatusNoContent)
 	})
 }
+
+// The order of errors: a spent sign-in comes before a bad request.
+func TestASpentSignInWithABadBodyIsReauthRequired(t *testing.T) {
+	inWorld(t, func(w *world) {
+		token := w.live(ana)
+		w.do("POST", "/v1/sessions", token, body(`{"x":1}`)).faults("x")
+		w.do("POST", "/v1/logout", token).want(http.StatusNoContent)
+		for _, text := range []string{`{"x":1}`, `{"replaces":"x"}`} {
+			if a := w.do("POST", "/v1/sessions", token, body(text)); a.code != http.StatusUnauthorized || !strings.Contains(string(a.body), "reauth_required") {
+				t.Errorf("%s: %d %s", text, a.code, a.body)
+			}
+		}
+	})
+}

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -59,25 +58,13 @@ func (a *api) check(c echo.Context, caller session.Admission) error {
 		return err
 	}
 	if active {
-		a.touch(contextOf(c), caller.Session)
+		a.Registry.TouchLater(caller.Session) // a check neither waits for the store nor fails with it
 	}
 	h := c.Response().Header()
 	h.Set(headerUser, headerSafe(string(caller.Identity.UserID)))
 	h.Set(headerSession, string(caller.Session.ID))
 	h.Set(headerAuthTime, strconv.FormatInt(caller.Identity.AuthTime.Unix(), 10))
 	return c.NoContent(http.StatusNoContent)
-}
-
-// touchTimeout bounds an activity that nobody waits for.
-const touchTimeout = 5 * time.Second
-
-// touch records an activity. A check neither waits for the store nor fails with it; the registry logs and retries.
-func (a *api) touch(ctx context.Context, s session.Session) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), touchTimeout)
-	go func() {
-		defer cancel()
-		_, _ = a.Registry.Touch(ctx, s)
-	}()
 }
 
 // headerSafe encodes with percent signs what is not visible ASCII, and the percent sign.
