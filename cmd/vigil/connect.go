@@ -24,7 +24,7 @@ func newConnect(env environment) *cobra.Command {
 		Short: "Hold a WebSocket from the terminal: prints frames, Enter is activity",
 		Long: "Hold a WebSocket from the terminal: sign in, begin a session, print every frame, and renew the token as a dashboard would.\n" +
 			"A line on standard input is activity of the user. Ends when the server closes the socket, and says how.",
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&api, "url", "http://127.0.0.1:8080", "the service")

@@ -29,7 +29,7 @@ func newDev(env environment) *cobra.Command {
 		Long: "Run everything on this machine: a local identity server that speaks Firebase Authentication's protocols, a store in memory\n" +
 			"and the service, with two users to sign in as. Nothing else is needed, and nothing survives. Every flag is also a variable,\n" +
 			"--idle-timeout is IDLE_TIMEOUT.",
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	flag := configFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -43,8 +43,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "build the program under test:", err)
 		os.Exit(1)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	firestoretest.Main(m)
+	code := firestoretest.Run(m)
+	_ = os.RemoveAll(dir) // a temporary folder
+	os.Exit(code)
 }
 
 // patience is how long a test waits for what must come: a failure's delay, not an assertion about speed.

@@ -22,6 +22,13 @@ func exitCode(err error) int {
 	return 1
 }
 
+func noArgs(cmd *cobra.Command, args []string) error {
+	if err := cobra.NoArgs(cmd, args); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
 // environment is what a command gets from outside.
 type environment struct {
 	lookup         func(string) (string, bool) // set but empty differs from unset
@@ -36,7 +43,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 		Short:         "A session companion for Firebase",
 		SilenceErrors: true, SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
@@ -44,9 +51,5 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	cmd, _, err := root.Find(args)
-	if err != nil || cmd == root && len(args) > 0 && args[0][0] != '-' {
-		return usageError{errors.Join(err, errors.New("see vigil --help"))}
-	}
 	return root.ExecuteContext(ctx)
 }

@@ -22,7 +22,7 @@ func newServe(env environment) *cobra.Command {
 		Short: "Run the service against Firebase",
 		Long: "Run the service against Firebase: with the production credentials of the environment, or with the emulators when their\n" +
 			"variables are set and ALLOW_EMULATORS=true. Every flag is also a variable, --idle-timeout is IDLE_TIMEOUT.",
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	flag := configFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -26,7 +26,8 @@ type Store interface {
 	// notice, when given, in the same commit. It returns the session as stored afterwards and
 	// whether this call ended it, and fails with not_found.
 	End(ctx context.Context, id ID, e End, n *Notice) (s Session, ended bool, err error)
-	// Withdraw removes a session that was created a moment ago and refused: it spends nothing. No session, no error.
+	// Withdraw removes a session that was created a moment ago and refused: it spends nothing. No session, no error. One
+	// that has ended stays: its sign-in is spent.
 	Withdraw(ctx context.Context, id ID) error
 }
 
@@ -36,8 +37,9 @@ type Users interface {
 	User(ctx context.Context, uid UserID) (User, error)
 	// Revoke declares every sign-in of n.UserID up to this moment, in store time, dead: it commits the notice together with
 	// RevokedAt, reason, actor and TokensPending, without precondition and without anything that the target's
-	// own requests could hold locked for good. RevokedAt never moves back. It returns
-	// the moment that this revocation counts for, which the committed notice carries as Before and At.
+	// own requests could hold locked for good. It returns the user's RevokedAt: the moment that the committed notice carries as
+	// Before and At, or a later one if another revocation has overtaken this one. Once every Revoke has returned,
+	// RevokedAt is the latest of them all.
 	Revoke(ctx context.Context, n Notice, by string) (revokedAt time.Time, err error)
 	// TokensRevoked clears TokensPending unless the user was revoked again after revokedAt.
 	TokensRevoked(ctx context.Context, uid UserID, revokedAt time.Time) error

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// load reads the settings from a command line and an environment.
+func load(t *testing.T, dev bool, args []string, variables map[string]string) (config, error) {
+	t.Helper()
+	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	flag := configFlags(flags)
+	if err := flags.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return loadConfig(dev, flag, func(name string) (string, bool) { v, ok := variables[name]; return v, ok })
+}
+
+func TestSettings(t *testing.T) {
+	for name, c := range map[string]struct {
+		dev       bool
+		args      []string
+		variables map[string]string
+		check     func(config) bool
+	}{
+		"defaults": {check: func(c config) bool {
+			return c.Addr == "127.0.0.1:8080" && c.IdleTimeout == 30*time.Minute && c.TouchInterval == 5*time.Minute &&
+				c.MaxSessions == 5 && c.Store == "firestore" && c.LogFormat == "json" && c.ProjectID == "" && len(c.AllowedOrigins) == 0
+		}},
+		"defaults of dev": {dev: true, check: func(c config) bool {
+			return c.Store == "memory" && c.LogFormat == "text" && c.ProjectID == "demo-vigil"
+		}},
+		"a variable": {variables: map[string]string{"IDLE_TIMEOUT": "6s", "IDLE_WARNING": "3000"}, check: func(c config) bool {
+			return c.IdleTimeout == 6*time.Second && c.IdleWarning == 3*time.Second && c.TouchInterval == time.Second
+		}},
+		"a flag wins over its variable": {
+			args: []string{"--idle-timeout=10m", "--allow-emulators"}, variables: map[string]string{"IDLE_TIMEOUT": "6s"},
+			check: func(c config) bool { return c.IdleTimeout == 10*time.Minute && c.AllowEmulators },
+		},
+		"half the time to the warning bounds the touch interval": {
+			variables: map[string]string{"IDLE_TIMEOUT": "10m", "IDLE_WARNING": "8m"},
+			check:     func(c config) bool { return c.TouchInterval == time.Minute },
+		},
+		"set but empty is off": {
+			variables: map[string]string{"MAX_SESSIONS": "", "TENANT_ID": "", "ALLOWED_ORIGINS": "", "FIRESTORE_EMULATOR_HOST": ""},
+			check:     func(c config) bool { return c.MaxSessions == 0 },
+		},
+		"lists": {
+			variables: map[string]string{"TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8", "ALLOWED_ORIGINS": "https://a.example.com,http://localhost:3000"},
+			check:     func(c config) bool { return len(c.TrustedProxies) == 2 && len(c.AllowedOrigins) == 2 },
+		},
+		"project": {
+			variables: map[string]string{"GOOGLE_CLOUD_PROJECT": "from-google"},
+			check:     func(c config) bool { return c.ProjectID == "from-google" },
+		},
+		"emulators with leave": {
+			variables: map[string]string{"FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:9099", "ALLOW_EMULATORS": "true"},
+			check:     func(c config) bool { return c.AuthEmulator == "127.0.0.1:9099" },
+		},
+		"dev needs no leave for its own": {
+			dev: true, variables: map[string]string{"FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:9099"},
+			check: func(config) bool { return true },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := load(t, c.dev, c.args, c.variables)
+			if err != nil || !c.check(got) {
+				t.Errorf("%+v, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestFaultsOfSettings(t *testing.T) {
+	for name, c := range map[string]struct {
+		dev       bool
+		variables map[string]string
+		faults    []string // the variables at fault, sorted
+	}{
+		"durations": {variables: map[string]string{"IDLE_TIMEOUT": "", "FEED_RESYNC": "-1s", "WS_AUTH_TIMEOUT": "0"},
+			faults: []string{"FEED_RESYNC", "IDLE_TIMEOUT", "WS_AUTH_TIMEOUT"}},
+		"not a duration":                  {variables: map[string]string{"IDLE_TIMEOUT": "5 minutes"}, faults: []string{"IDLE_TIMEOUT"}},
+		"warning longer than the timeout": {variables: map[string]string{"IDLE_TIMEOUT": "1m"}, faults: []string{"IDLE_WARNING"}},
+		"touch interval too long":         {variables: map[string]string{"TOUCH_INTERVAL": "14m1s"}, faults: []string{"TOUCH_INTERVAL"}},
+		"retention shorter than lifetime": {variables: map[string]string{"RETENTION": "11h"}, faults: []string{"RETENTION"}},
+		"silence before the heartbeat":    {variables: map[string]string{"WS_DISCONNECT_TIMEOUT": "30s"}, faults: []string{"WS_DISCONNECT_TIMEOUT"}},
+		"emulators without leave": {
+			variables: map[string]string{"FIREBASE_AUTH_EMULATOR_HOST": "x:1", "FIRESTORE_EMULATOR_HOST": "x:2", "ALLOW_EMULATORS": "false"},
+			faults:    []string{"FIREBASE_AUTH_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST"},
+		},
+		"words": {
+			variables: map[string]string{"STORE": "redis", "SESSION_LIMIT_POLICY": "x", "LOG_FORMAT": "xml", "LOG_LEVEL": "loud", "ALLOW_EMULATORS": "perhaps", "MAX_SESSIONS": "many"},
+			faults:    []string{"ALLOW_EMULATORS", "LOG_FORMAT", "LOG_LEVEL", "MAX_SESSIONS", "SESSION_LIMIT_POLICY", "STORE"},
+		},
+		"addresses": {
+			variables: map[string]string{"ADDR": "8080", "TRUSTED_PROXIES": "10.0.0.1", "ALLOWED_ORIGINS": "*", "ADMIN_CLAIM": "", "SOCKETS_PER_SESSION": "0"},
+			faults:    []string{"ADDR", "ADMIN_CLAIM", "ALLOWED_ORIGINS", "SOCKETS_PER_SESSION", "TRUSTED_PROXIES"},
+		},
+		"dev": {dev: true, variables: map[string]string{"STORE": "firestore", "IDENTITY_ADDR": "here"}, faults: []string{"IDENTITY_ADDR", "STORE"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(t, c.dev, nil, c.variables)
+			if err == nil || exitCode(err) != 2 {
+				t.Fatalf("accepted, or exit code %d: %v", exitCode(err), err)
+			}
+			var got []string
+			for line := range strings.Lines(err.Error()) {
+				variable, _, _ := strings.Cut(line, ":")
+				got = append(got, variable)
+			}
+			if strings.Join(got, " ") != strings.Join(c.faults, " ") {
+				t.Errorf("faults of %v, want %v:\n%v", got, c.faults, err)
+			}
+		})
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	dev, listed := config{dev: true}, config{dev: true, AllowedOrigins: []string{"https://dashboard.example.com"}}
+	for origin, want := range map[string][2]bool{
+		"http://localhost:3000": {true, false}, "http://127.0.0.1": {true, false}, "http://[::1]:3000": {true, false},
+		"https://dashboard.example.com": {false, true}, "https://dashboard.example.com.evil.example": {false, false},
+		"http://localhost.evil.example": {false, false}, "null": {false, false}, "": {false, false}, "http://localhost/": {false, false},
+	} {
+		if got := [2]bool{dev.allowedOrigin(origin), listed.allowedOrigin(origin)}; got != want {
+			t.Errorf("%q: %v, want %v", origin, got, want)
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	nothing := func(string) (string, bool) { return "", false }
+	for _, args := range [][]string{{"server"}, {"serve", "--no-such-flag"}, {"connect"}, {"dev", "extra"}} {
+		var out bytes.Buffer
+		if err := run(t.Context(), args, nothing, &out, &out); err == nil || exitCode(err) != 2 {
+			t.Errorf("%v: exit code %d, %v", args, exitCode(err), err)
+		}
+	}
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"serve", "--help"}, nothing, &out, &out); err != nil || !strings.Contains(out.String(), "--idle-timeout") {
+		t.Errorf("%v: %s", err, out.String())
+	}
+	if code := exitCode(errors.New("it broke")); code != 1 {
+		t.Errorf("exit code %d of a failure", code)
+	}
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"net/http"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// paste takes the commands that vigil prints for this part of its introduction, as a newcomer would paste them.
+func (p *process) paste(from, to string) string {
+	p.Helper()
+	_, text, ok := strings.Cut(p.stdout.String(), from)
+	if !ok {
+		p.Fatalf("%q is not in the introduction:\n%s", from, p.stdout.String())
+	}
+	text, _, _ = strings.Cut(text, to)
+	var commands []string
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "  ") {
+			commands = append(commands, strings.ReplaceAll(strings.TrimSpace(line), "go run ./cmd/vigil", program))
+		}
+	}
+	return strings.Join(commands, "\n")
+}
+
+// shell runs commands as one terminal does.
+func (p *process) shell(commands string) string {
+	p.Helper()
+	cmd := exec.CommandContext(p.Context(), "bash", "-c", commands)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		p.Fatalf("%v\n%s\n%s", err, commands, out)
+	}
+	return string(out)
+}
+
+func contains(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%s is missing in:\n%s", part, text)
+		}
+		_, text, _ = strings.Cut(text, part) // in this order
+	}
+}
+
+// launchDev starts `vigil dev` and waits until it is ready.
+func launchDev(t *testing.T, settings ...string) *process {
+	t.Helper()
+	p := launch(t, &world{T: t}, []string{"dev"}, append([]string{"IDENTITY_ADDR=127.0.0.1:0"}, settings...)...)
+	p.awaitReady()
+	return p
+}
+
+func TestTheIntroductionsCommandsWalkThroughTheMainJob(t *testing.T) {
+	t.Parallel()
+	p := launchDev(t)
+	first := p.paste("Paste these", "# Hold a socket")
+	contains(t, p.shell(first),
+		`"name":"my terminal"`, `"evicted":[]`, `"sessions":[`, "HTTP/1.1 204 No Content", "X-Vigil-Auth-Time:", "X-Vigil-Session:", "X-Vigil-User: ana")
+
+	nextSecond() // a sign-in of its own
+	connect := exec.CommandContext(t.Context(), "bash", "-c", "exec "+p.paste("prints what it hears", "Without activity"))
+	var heard lockedBuffer
+	connect.Stdout, connect.Stderr = &heard, &heard
+	if err := connect.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the socket is ready", func() bool { return strings.Contains(heard.String(), `"type":"ready"`) })
+
+	revoke := p.paste("from a third terminal", "And in the first one")
+	again := p.paste("worth nothing any more", "Ctrl-C")
+	signIn, _, _ := strings.Cut(first, "# Begin")
+	contains(t, p.shell(signIn+"\n"+revoke+"\n"+again),
+		`"userId":"admin"`, `"ended":2`, `"revokedAt":"`, "HTTP/1.1 401 Unauthorized", `"code":"token_revoked"`)
+	if err := connect.Wait(); err != nil {
+		t.Error(err)
+	}
+	contains(t, heard.String(), `{"type":"session_revoked","reason":"admin_revoked"}`, "closed by the server: 4502, the client must not reconnect")
+
+	p.signal(syscall.SIGINT)
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestIdlenessInSeconds(t *testing.T) {
+	t.Parallel()
+	p := launchDev(t, "IDLE_TIMEOUT=6s", "IDLE_WARNING=3s")
+	contains(t, p.shell("exec </dev/null "+p.paste("prints what it hears", "Without activity")),
+		`"type":"ready"`, `"type":"idle_warning"`, `"remaining":`, `{"type":"session_revoked","reason":"idle_timeout"}`, "closed by the server: 4503")
+}
+
+func TestDevAnswersLoopbackNamesOnly(t *testing.T) {
+	t.Parallel()
+	p := launchDev(t)
+	_, identity, _ := strings.Cut(p.stdout.String(), "Identity   ")
+	identity, _, _ = strings.Cut(identity, " ")
+	for _, server := range []string{p.api + "/healthz", identity + "/"} {
+		for host, status := range map[string]int{
+			"localhost": http.StatusOK, "127.0.0.1:8080": http.StatusOK, "[::1]": http.StatusOK,
+			"rebound.example.com": http.StatusMisdirectedRequest, "localhost.example.com:8080": http.StatusMisdirectedRequest,
+		} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Host = host
+			response, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			if response.StatusCode != status {
+				t.Errorf("%s as %s: %d, want %d", server, host, response.StatusCode, status)
+			}
+		}
+	}
+	for _, variable := range []string{"ADDR", "IDENTITY_ADDR"} {
+		open := launch(t, nil, []string{"dev"}, "IDENTITY_ADDR=127.0.0.1:0", variable+"=0.0.0.0:0")
+		<-open.exited
+		if open.cmd.ProcessState.ExitCode() == 0 || !strings.Contains(open.stderr.String(), variable+": ") {
+			t.Errorf("%s open to the network: %s", variable, open.stderr.String())
+		}
+	}
+}

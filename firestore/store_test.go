@@ -1,0 +1,369 @@
+package firestore
+
+import (
+	"context"
+	"maps"
+	"path"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/vigilhq/vigil/firestore/firestoretest"
+	"github.com/vigilhq/vigil/internal/session"
+	"github.com/vigilhq/vigil/internal/session/sessiontest"
+)
+
+// between is called in place of every unary call, by the method's name.
+type between func(ctx context.Context, method string, call func() error) error
+
+// intercepted returns a store on an empty project, calls of which go through an interceptor, and an ordinary one beside it.
+func intercepted(t *testing.T, f between) (s, plain *Store) {
+	t.Helper()
+	o := Options{ProjectID: firestoretest.ProjectID(t), EmulatorHost: firestoretest.Start(t)}
+	client, err := dial(t.Context(), o,
+		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			return f(ctx, path.Base(method), func() error { return invoke(ctx, method, req, reply, conn, opts...) })
+		}),
+		grpc.WithStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (stream grpc.ClientStream, err error) {
+			err = f(ctx, path.Base(method), func() error { stream, err = open(ctx, desc, conn, method, opts...); return err })
+			return stream, err
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	s = connect(t, o.EmulatorHost, o.ProjectID)
+	plain = connect(t, o.EmulatorHost, o.ProjectID)
+	_ = s.client.Close()
+	s.client = client
+	return s, plain
+}
+
+// once lets only the first call of it through to f.
+func once(f func() error) func() error {
+	var first sync.Once
+	return func() (err error) { first.Do(func() { err = f() }); return err }
+}
+
+// TestLostAnswers has every write committed and its answer lost: Google's client then repeats it, and the store
+// has to recognise its own work in what it finds.
+func TestLostAnswers(t *testing.T) {
+	for _, fate := range []struct {
+		name string
+		code codes.Code
+		kept bool // the write whose answer is lost was made
+	}{
+		{"lost answer", codes.Unavailable, true},
+		{"lost request", codes.Unavailable, false},
+		{"contention", codes.Aborted, false},
+	} {
+		for name, do := range lossyWrites {
+			t.Run(fate.name+"/"+name, func(t *testing.T) {
+				lose := func() error { return nil }
+				s, plain := intercepted(t, func(_ context.Context, method string, call func() error) error {
+					if method != "Commit" {
+						return call()
+					}
+					lost := lose()
+					if lost != nil && !fate.kept {
+						return lost
+					}
+					if err := call(); err != nil {
+						return err
+					}
+					return lost
+				})
+				do(t, s, plain, func() { lose = once(func() error { return status.Error(fate.code, "lost") }) })
+			})
+		}
+	}
+}
+
+// lossyWrites are the writes, each of which arms the loss when it is prepared.
+var lossyWrites = map[string]func(t *testing.T, s, plain *Store, arm func()){
+	"Create": func(t *testing.T, s, plain *Store, arm func()) {
+		arm()
+		stored := sessiontest.MustCreate(t, s, sessiontest.NewSession("ana", sessiontest.SignIn))
+		wantSession(t, plain, stored)
+	},
+	"Touch": func(t *testing.T, s, plain *Store, arm func()) {
+		stored := sessiontest.MustCreate(t, s, sessiontest.NewSession("ana", sessiontest.SignIn))
+		n := session.NewNotice(session.NoticeReset, "ana", "", stored.ID)
+		arm()
+		touched, err := s.Touch(t.Context(), stored, stored.LastActive.Add(time.Minute), &n)
+		if err != nil || !touched.LastActive.Equal(stored.LastActive.Add(time.Minute)) {
+			t.Errorf("last activity %s, error %v", touched.LastActive, err)
+		}
+		wantSession(t, plain, touched)
+		wantNotices(t, plain, n.ID)
+	},
+	"End": func(t *testing.T, s, plain *Store, arm func()) {
+		stored := sessiontest.MustCreate(t, s, sessiontest.NewSession("ana", sessiontest.SignIn))
+		arm()
+		ended, own, err := s.End(t.Context(), stored.ID, session.End{Reason: session.ReasonLogout}, nil)
+		if err != nil || !own {
+			t.Errorf("ended %t, error %v", own, err)
+		}
+		wantSession(t, plain, ended)
+	},
+	"End with a notice, twice": func(t *testing.T, s, plain *Store, arm func()) {
+		stored := sessiontest.MustCreate(t, s, sessiontest.NewSession("ana", sessiontest.SignIn))
+		n := session.NewNotice(session.NoticeEnded, "ana", session.ReasonLogout, stored.ID)
+		arm()
+		for range 2 {
+			if _, own, err := s.End(t.Context(), stored.ID, session.End{Reason: session.ReasonLogout}, &n); err != nil || !own {
+				t.Errorf("ended %t, error %v", own, err)
+			}
+		}
+		wantNotices(t, plain, n.ID)
+	},
+	"Withdraw": func(t *testing.T, s, plain *Store, arm func()) {
+		stored := sessiontest.MustCreate(t, s, sessiontest.NewSession("ana", sessiontest.SignIn))
+		arm()
+		if err := s.Withdraw(t.Context(), stored.ID); err != nil {
+			t.Error(err)
+		}
+		if _, err := plain.Session(t.Context(), stored.ID); session.CodeOf(err) != session.CodeNotFound {
+			t.Errorf("session: %v", err)
+		}
+	},
+	"Revoke, twice": func(t *testing.T, s, plain *Store, arm func()) {
+		n := session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked)
+		arm()
+		first, err := s.Revoke(t.Context(), n, "ana")
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := s.Revoke(t.Context(), n, "ana")
+		if err != nil || !second.Equal(first) {
+			t.Errorf("revoked at %s, and then at %s, error %v", first, second, err)
+		}
+		wantNotices(t, plain, n.ID)
+	},
+	"TokensRevoked": func(t *testing.T, s, plain *Store, arm func()) {
+		revokedAt, err := s.Revoke(t.Context(), session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked), "ana")
+		if err != nil {
+			t.Fatal(err)
+		}
+		arm()
+		if err := s.TokensRevoked(t.Context(), "ana", revokedAt); err != nil {
+			t.Error(err)
+		}
+		if u, err := plain.User(t.Context(), "ana"); err != nil || u.TokensPending {
+			t.Errorf("user %+v, error %v", u, err)
+		}
+	},
+}
+
+func wantSession(t *testing.T, s *Store, want session.Session) {
+	t.Helper()
+	got, err := s.Session(t.Context(), want.ID)
+	if err != nil || !got.Version.Equal(want.Version) || got.Status != want.Status || !got.EndedAt.Equal(want.EndedAt) {
+		t.Errorf("got %+v, error %v\nwant %+v", got, err, want)
+	}
+}
+
+func wantNotices(t *testing.T, s *Store, ids ...string) {
+	t.Helper()
+	snaps, err := s.notices().Documents(t.Context()).GetAll()
+	if err != nil || len(snaps) != len(ids) {
+		t.Fatalf("%d notices, error %v", len(snaps), err)
+	}
+	for i, snap := range snaps {
+		if snap.Ref.ID != ids[i] {
+			t.Errorf("notice %s, want %s", snap.Ref.ID, ids[i])
+		}
+	}
+}
+
+// TestCalls says what the frequent operations cost.
+func TestCalls(t *testing.T) {
+	var mu sync.Mutex
+	calls := make(map[string]int)
+	s, _ := intercepted(t, func(_ context.Context, method string, call func() error) error {
+		mu.Lock()
+		calls[method]++
+		mu.Unlock()
+		return call()
+	})
+	from := sessiontest.NewSession("ana", sessiontest.SignIn)
+	stored := sessiontest.MustCreate(t, s, from)
+	n := session.NewNotice(session.NoticeReset, "ana", "", from.ID)
+	for _, c := range []struct {
+		name string
+		do   func() error
+		want map[string]int
+	}{
+		{"registering again", func() error { _, _, err := s.Create(t.Context(), from); return err }, map[string]int{"BatchGetDocuments": 1}},
+		{"reading", func() error { _, err := s.Session(t.Context(), from.ID); return err }, map[string]int{"BatchGetDocuments": 1}},
+		{"listing", func() error { _, err := s.UserSessions(t.Context(), "ana", false); return err }, map[string]int{"RunQuery": 1}},
+		{"activity", func() error {
+			_, err := s.Touch(t.Context(), stored, stored.LastActive.Add(time.Minute), &n)
+			return err
+		}, map[string]int{"Commit": 1}},
+	} {
+		clear(calls)
+		if err := c.do(); err != nil || !maps.Equal(calls, c.want) {
+			t.Errorf("%s: calls %v, error %v, want %v", c.name, calls, err, c.want)
+		}
+	}
+}
+
+// TestCreateReturnsWithItsContext: the roll-back that Google's client makes of a transaction is not waited for.
+func TestCreateReturnsWithItsContext(t *testing.T) {
+	release, began := make(chan struct{}), make(chan struct{})
+	begin := sync.OnceFunc(func() { close(began) })
+	s, _ := intercepted(t, func(ctx context.Context, method string, call func() error) error {
+		switch method {
+		case "Commit":
+			begin()
+			<-ctx.Done()
+			return ctx.Err()
+		case "Rollback":
+			<-release
+		}
+		return call()
+	})
+	defer close(release)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-began; cancel() }()
+	if _, _, err := s.Create(ctx, sessiontest.NewSession("ana", sessiontest.SignIn)); session.CodeOf(err) != session.CodeUnavailable {
+		t.Errorf("Create: %v", err)
+	}
+}
+
+// TestRevocationWaitsForRegistration stops a registration between its look at the user and its commit. A revocation then
+// has to wait for it, and so to find the session.
+func TestRevocationWaitsForRegistration(t *testing.T) {
+	looked, proceed := make(chan struct{}), make(chan struct{})
+	look := sync.OnceFunc(func() { close(looked) })
+	s, beside := intercepted(t, func(_ context.Context, method string, call func() error) error {
+		if method == "Commit" {
+			look()
+			<-proceed
+		}
+		return call()
+	})
+	found := make(chan int, 1)
+	go func() {
+		<-looked
+		if _, err := beside.Revoke(t.Context(), session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked), "ana"); err != nil {
+			t.Errorf("Revoke: %v", err)
+		}
+		sessions, err := beside.UserSessions(t.Context(), "ana", false)
+		if err != nil {
+			t.Errorf("UserSessions: %v", err)
+		}
+		found <- len(sessions)
+	}()
+	go func() {
+		<-looked
+		<-time.After(300 * time.Millisecond) // for a revocation that would not wait
+		close(proceed)
+	}()
+	sessiontest.MustCreate(t, s, sessiontest.NewSession("ana", sessiontest.SignIn))
+	if n := <-found; n != 1 {
+		t.Errorf("the revocation found %d sessions", n)
+	}
+}
+
+// TestRevokeRaises has a revocation commit after one with a later time, as happens behind a lock.
+func TestRevokeRaises(t *testing.T) {
+	s := connect(t, firestoretest.Start(t), firestoretest.ProjectID(t))
+	first, err := s.Revoke(t.Context(), session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked), "ana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for uid, later := range map[session.UserID]time.Duration{"ana": time.Hour, "bea": 2 * time.Hour} {
+		n := session.NewNotice(session.NoticeEnded, uid, session.ReasonRevoked)
+		n.Before = first.Add(later)
+		if err := s.Publish(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second, err := s.Revoke(t.Context(), session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked), "ana")
+	if want := first.Add(time.Hour); err != nil || !second.Equal(want) {
+		t.Errorf("revoked at %s, error %v, want %s", second, err, want)
+	}
+	if u, err := s.User(t.Context(), "ana"); err != nil || !u.RevokedAt.Equal(second) {
+		t.Errorf("user %+v, error %v", u, err)
+	}
+}
+
+func TestReadsTeachTheClock(t *testing.T) {
+	host, project := firestoretest.Start(t), firestoretest.ProjectID(t)
+	sessiontest.MustCreate(t, connect(t, host, project), sessiontest.NewSession("ana", sessiontest.SignIn))
+	for name, read := range map[string]func(s *Store) error{
+		"document": func(s *Store) error { return s.Ping(t.Context()) },
+		"query":    func(s *Store) error { _, err := s.UserSessions(t.Context(), "ana", false); return err },
+	} {
+		s := connect(t, host, project)
+		now := time.Now()
+		s.clock.Observe(now.Add(-time.Hour), now, now)
+		if err := read(s); err != nil || s.clock.Offset() < -time.Minute {
+			t.Errorf("%s: the clock is %s off, error %v", name, s.clock.Offset(), err)
+		}
+	}
+}
+
+// TestForeignDocuments: what somebody else has broken is a failure, not an answer.
+func TestForeignDocuments(t *testing.T) {
+	s := connect(t, firestoretest.Start(t), firestoretest.ProjectID(t))
+	from := sessiontest.NewSession("ana", sessiontest.SignIn)
+	for path, doc := range map[string]map[string]any{
+		"activeSessions/" + string(from.ID): {"userId": "ana", "status": 7},
+		"sessionUsers/bea":                  {"tokensPending": true, "revokedAt": "yesterday"},
+	} {
+		if _, err := s.client.Doc(path).Set(t.Context(), doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, call := range map[string]func() error{
+		"Create":       func() error { _, _, err := s.Create(t.Context(), from); return err },
+		"Session":      func() error { _, err := s.Session(t.Context(), from.ID); return err },
+		"UserSessions": func() error { _, err := s.UserSessions(t.Context(), "ana", true); return err },
+		"End":          func() error { _, _, err := s.End(t.Context(), from.ID, session.End{}, nil); return err },
+		"Create for a user": func() error {
+			_, _, err := s.Create(t.Context(), sessiontest.NewSession("bea", sessiontest.SignIn))
+			return err
+		},
+		"User":          func() error { _, err := s.User(t.Context(), "bea"); return err },
+		"PendingUsers":  func() error { _, err := s.PendingUsers(t.Context(), time.Now(), 1); return err },
+		"TokensRevoked": func() error { return s.TokensRevoked(t.Context(), "bea", time.Now()) },
+	} {
+		if err := call(); session.CodeOf(err) != session.CodeUnavailable {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	from.ID = "x"
+	if _, _, err := s.Create(t.Context(), from); session.CodeOf(err) != session.CodeInvalidRequest {
+		t.Errorf("Create without an id: %v", err)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	host, project := firestoretest.Start(t), firestoretest.ProjectID(t)
+	if _, err := Open(t.Context(), Options{EmulatorHost: host}); err == nil {
+		t.Error("no project, no error")
+	}
+	t.Setenv("FIRESTORE_EMULATOR_HOST", host)
+	for _, o := range []Options{
+		{ProjectID: project},                     // the environment's emulator
+		{ProjectID: project, EmulatorHost: host}, // one's own
+	} {
+		s, err := Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Ping(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
