@@ -56,7 +56,7 @@ func dev(ctx context.Context, c config, log *slog.Logger, stdout io.Writer) erro
 			return fmt.Errorf("seed %s: %w", user.Email, err)
 		}
 	}
-	identityListener, err := identity.Listen(c.IdentityAddr)
+	identityListener, err := identity.Listen(ctx, c.IdentityAddr)
 	if err != nil {
 		return settingError{"IDENTITY_ADDR", err.Error()}
 	}
@@ -69,7 +69,7 @@ func dev(ctx context.Context, c config, log *slog.Logger, stdout io.Writer) erro
 	if err != nil {
 		return err
 	}
-	listener, err := identity.Listen(c.Addr)
+	listener, err := identity.Listen(ctx, c.Addr)
 	if err != nil {
 		return settingError{"ADDR", err.Error()}
 	}
@@ -77,7 +77,7 @@ func dev(ctx context.Context, c config, log *slog.Logger, stdout io.Writer) erro
 	if err := introduce(stdout, c, listener.Addr(), identityListener.Addr()); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	return i.serve(ctx, listener, identity.LoopbackHost(i.handler()))
+	return i.serve(ctx, listener, identity.LoopbackHost(i.handler())) //nolint:contextcheck // each request brings its own
 }
 
 // introduce prints what a newcomer can do now.

@@ -49,7 +49,7 @@ func contains(t *testing.T, text string, parts ...string) {
 // launchDev starts `vigil dev` and waits until it is ready.
 func launchDev(t *testing.T, settings ...string) *process {
 	t.Helper()
-	p := launch(t, &world{T: t}, []string{"dev"}, append([]string{"IDENTITY_ADDR=127.0.0.1:0"}, settings...)...)
+	p := launch(t, &world{TB: t}, []string{"dev"}, append([]string{"IDENTITY_ADDR=127.0.0.1:0"}, settings...)...)
 	p.awaitReady()
 	return p
 }

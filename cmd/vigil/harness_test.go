@@ -28,14 +28,18 @@ import (
 // The end-to-end tests run the real program in processes of its own, against the Firestore emulator and a local identity
 // server, over real sockets.
 
-var program string // the program under test
+var (
+	program    string   // the program under test
+	buildFlags []string // -race where the tests have it
+)
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "vigil")
 	if err == nil {
 		program = filepath.Join(dir, "vigil")
 		var out []byte
-		if out, err = exec.Command("go", "build", "-race", "-o", program, ".").CombinedOutput(); err != nil { //nolint:noctx // go test's timeout covers it
+		build := append(append([]string{"build"}, buildFlags...), "-o", program, ".")
+		if out, err = exec.Command("go", build...).CombinedOutput(); err != nil { //nolint:noctx // go test's timeout covers it
 			err = fmt.Errorf("%w: %s", err, out)
 		}
 	}
@@ -53,7 +57,7 @@ const patience = 30 * time.Second
 
 // world is what the instances of a test share.
 type world struct {
-	*testing.T
+	testing.TB
 	project  string
 	accounts *identity.Server
 	identity *httptest.Server
@@ -63,9 +67,9 @@ type world struct {
 
 const adminPass, userPass = "an admin's password", "a user's password"
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{T: t, project: firestoretest.ProjectID(t)}
+	w := &world{TB: t, project: firestoretest.ProjectID(t)}
 	var err error
 	if w.accounts, err = identity.New(identity.Options{ProjectID: w.project}); err != nil {
 		t.Fatal(err)
@@ -129,7 +133,7 @@ func (b *lockedBuffer) String() string {
 }
 
 // launch starts the program with these arguments and settings, on top of an environment without any.
-func launch(t *testing.T, w *world, args []string, settings ...string) *process {
+func launch(t testing.TB, w *world, args []string, settings ...string) *process {
 	t.Helper()
 	p := &process{world: w, exited: make(chan struct{})}
 	p.cmd = exec.Command(program, args...) //nolint:noctx // killed by the cleanup
@@ -159,7 +163,7 @@ func launch(t *testing.T, w *world, args []string, settings ...string) *process 
 // serve starts an instance of the service on the store at firestoreHost and waits until it is ready.
 func (w *world) serve(firestoreHost string, settings ...string) *process {
 	w.Helper()
-	p := launch(w.T, w, []string{"serve"}, append([]string{
+	p := launch(w.TB, w, []string{"serve"}, append([]string{
 		"FIREBASE_PROJECT_ID=" + w.project, "ALLOW_EMULATORS=true", "FIRESTORE_EMULATOR_HOST=" + firestoreHost,
 		"FIREBASE_AUTH_EMULATOR_HOST=" + strings.TrimPrefix(w.identity.URL, "http://"),
 		"ALLOWED_ORIGINS=https://dashboard.example.com",
@@ -171,7 +175,7 @@ func (w *world) serve(firestoreHost string, settings ...string) *process {
 // awaitReady waits until the instance tells its address and says that it is ready.
 func (p *process) awaitReady() {
 	p.Helper()
-	eventually(p.T, "the instance serves", func() bool {
+	eventually(p.TB, "the instance serves", func() bool {
 		for line := range strings.Lines(p.stderr.String()) {
 			var entry struct{ Message, Address string }
 			if json.Unmarshal([]byte(line), &entry) == nil && entry.Message == "serving" {
@@ -180,7 +184,7 @@ func (p *process) awaitReady() {
 		}
 		return p.api != ""
 	})
-	eventually(p.T, "the instance is ready", func() bool {
+	eventually(p.TB, "the instance is ready", func() bool {
 		response, err := http.Get(p.api + "/readyz") //nolint:noctx // bounded by eventually
 		if err != nil {
 			return false
@@ -306,7 +310,7 @@ func (u *user) register(p *process) string {
 
 // tab is an open socket. Its frames are read all the time.
 type tab struct {
-	*testing.T
+	testing.TB
 	client *socket.Client
 	frames chan map[string]any
 	closed chan wire.CloseCode // 0: lost without a word
@@ -319,7 +323,7 @@ func (u *user) open(p *process) *tab {
 	if err != nil {
 		u.Fatal(err)
 	}
-	t := &tab{T: u.T, client: client, frames: make(chan map[string]any, 100), closed: make(chan wire.CloseCode, 1)}
+	t := &tab{TB: u.TB, client: client, frames: make(chan map[string]any, 100), closed: make(chan wire.CloseCode, 1)}
 	u.Cleanup(func() { _ = client.Close() })
 	go t.read()
 	t.send(wire.Request{Type: wire.TypeAuth, Token: u.idToken})
@@ -417,7 +421,7 @@ func nextSecond() {
 }
 
 // eventually waits until something holds.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

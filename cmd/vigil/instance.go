@@ -117,7 +117,7 @@ func (i *instance) clockIsRight(context.Context) error {
 // run serves until ctx is done or the listener fails, and then shuts down in order: not ready, no new connections, sockets
 // told, requests finished, activity stored, feed stopped, clients closed.
 func (i *instance) run(ctx context.Context, listener net.Listener) error {
-	return i.serve(ctx, listener, i.handler())
+	return i.serve(ctx, listener, i.handler()) //nolint:contextcheck // each request brings its own
 }
 
 func (i *instance) serve(ctx context.Context, listener net.Listener, handler http.Handler) error {

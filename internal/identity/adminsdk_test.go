@@ -31,7 +31,7 @@ func adminSDK(t *testing.T, s *Server) *auth.Client {
 // serve returns the loopback address at which h is served for the test.
 func serve(t *testing.T, h http.Handler) string {
 	t.Helper()
-	listener, err := Listen("127.0.0.1:0")
+	listener, err := Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 // Listen listens on a TCP address whose host is a loopback name: localhost, an
 // address of 127.0.0.0/8, or ::1. It refuses any other, also the empty host,
 // which would mean every interface.
-func Listen(addr string) (net.Listener, error) {
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, fmt.Errorf("identity: listen: %w", err)
@@ -22,7 +22,7 @@ func Listen(addr string) (net.Listener, error) {
 		return nil, fmt.Errorf("identity: listen: %q is not a loopback address: use localhost, 127.0.0.1 or [::1]", addr)
 	}
 	var config net.ListenConfig
-	listener, err := config.Listen(context.Background(), "tcp", addr)
+	listener, err := config.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("identity: listen: %w", err)
 	}

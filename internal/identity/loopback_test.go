@@ -101,7 +101,7 @@ func TestPagesOfOtherOriginsHaveNoEffect(t *testing.T) {
 
 func TestListenBindsLoopbackOnly(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1:0", "localhost:0", "127.8.9.10:0"} {
-		listener, err := Listen(addr)
+		listener, err := Listen(t.Context(), addr)
 		if err != nil {
 			t.Errorf("%s: %v", addr, err)
 			continue
@@ -111,7 +111,7 @@ func TestListenBindsLoopbackOnly(t *testing.T) {
 		}
 	}
 	for _, addr := range []string{"", ":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.com:0", "127.0.0.1", "127.0.0.1:nonsense"} {
-		if listener, err := Listen(addr); err == nil {
+		if listener, err := Listen(t.Context(), addr); err == nil {
 			_ = listener.Close()
 			t.Errorf("%q: listens", addr)
 		} else if !strings.HasPrefix(err.Error(), "identity: listen: ") {

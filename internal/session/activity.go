@@ -64,7 +64,7 @@ func (a *Activity) Touch(ctx context.Context, s Session) (Session, error) {
 	t.urgent = t.urgent || !now.Before(a.policy.WarnAt(s))
 	t.latest = later(t.latest, now)
 	s.LastActive = t.latest
-	due, failing := a.claim(t, now), !t.failing.IsZero()
+	due, failing := a.claim(t, now), !t.failing.IsZero() //nolint:contextcheck // a trailing write outlives its cause
 	a.mu.Unlock()
 	switch {
 	case due:
@@ -190,12 +190,12 @@ func (a *Activity) write(ctx context.Context, t *touch) error {
 		if t.failing.IsZero() {
 			t.failing = localNow()
 		}
-		a.schedule(t, touchRetry)
+		a.schedule(t, touchRetry) //nolint:contextcheck // a retry outlives its cause
 	default:
 		t.session, t.failing, t.urgent = stored, time.Time{}, t.urgent && t.latest.After(at)
-		if a.claim(t, a.clock.Now()) {
+		if a.claim(t, a.clock.Now()) { //nolint:contextcheck // a trailing write outlives its cause
 			t.writing = false
-			a.schedule(t, 0)
+			a.schedule(t, 0) //nolint:contextcheck // a trailing write outlives its cause
 		}
 	}
 	a.mu.Unlock()
