@@ -54,11 +54,11 @@ type config struct {
 }
 
 // configFlags adds a flag for every setting, and returns a function that reads those that were given.
-func configFlags(flags *pflag.FlagSet) func(variable string) (string, bool) {
+func configFlags(flags *pflag.FlagSet, dev bool) func(variable string) (string, bool) {
 	values := make(map[string]*pflag.Flag)
 	for field := range settings() {
 		f := &pflag.Flag{Name: flagName(field.Tag.Get("env")), Usage: field.Tag.Get("help"),
-			DefValue: field.Tag.Get("default"), Value: &rawValue{kind: kindOf(field.Type)}}
+			DefValue: defaultOf(field, dev), Value: &rawValue{kind: kindOf(field.Type)}}
 		if field.Type.Kind() == reflect.Bool {
 			f.NoOptDefVal = "true"
 		}
@@ -69,6 +69,13 @@ func configFlags(flags *pflag.FlagSet) func(variable string) (string, bool) {
 		f := values[variable]
 		return f.Value.String(), f.Changed
 	}
+}
+
+func defaultOf(field reflect.StructField, dev bool) string {
+	if value, ok := field.Tag.Lookup("dev"); ok && dev {
+		return value
+	}
+	return field.Tag.Get("default")
 }
 
 // rawValue is a flag's text: flags and variables are read by the same parser afterwards, together.
@@ -118,11 +125,8 @@ func loadConfig(dev bool, flag, lookup func(string) (string, bool)) (config, err
 		if variable == "TOUCH_INTERVAL" {
 			c.touchIntervalSet = ok
 		}
-		if dev && !ok {
-			value, ok = field.Tag.Lookup("dev")
-		}
 		if !ok {
-			value = field.Tag.Get("default")
+			value = defaultOf(field, dev)
 		}
 		given[variable] = strings.TrimSpace(value)
 	}

@@ -14,7 +14,7 @@ import (
 func load(t *testing.T, dev bool, args []string, variables map[string]string) (config, error) {
 	t.Helper()
 	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	flag := configFlags(flags)
+	flag := configFlags(flags, dev)
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func newDev(env environment) *cobra.Command {
 			"--idle-timeout is IDLE_TIMEOUT.",
 		Args: noArgs,
 	}
-	flag := configFlags(cmd.Flags())
+	flag := configFlags(cmd.Flags(), true)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := loadConfig(true, flag, env.lookup)
 		if err != nil {

@@ -24,7 +24,7 @@ func newServe(env environment) *cobra.Command {
 			"variables are set and ALLOW_EMULATORS=true. Every flag is also a variable, --idle-timeout is IDLE_TIMEOUT.",
 		Args: noArgs,
 	}
-	flag := configFlags(cmd.Flags())
+	flag := configFlags(cmd.Flags(), false)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := loadConfig(false, flag, env.lookup)
 		if err != nil {

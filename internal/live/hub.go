@@ -152,10 +152,13 @@ func (h *Hub) welcome(p *Peer, a session.Admission) {
 		WarnAt:            wire.Time(h.policy.WarnAt(s)), IdleDeadline: wire.Time(s.IdleDeadline()),
 		ExpiresAt: wire.Time(s.ExpiresAt), TokenExpiresAt: wire.Time(h.tokenExpiry(p.identity)),
 	}))
-	if p.room.warned {
+	phase, next := h.policy.Phase(s, now)
+	switch {
+	case p.room.warned:
 		p.conn.Send(h.warning(s, now))
+	case phase == session.PhaseWarned:
+		h.look(p.room)
 	}
-	_, next := h.policy.Phase(s, now)
 	h.deadlines.Arm(p.room.deadline, next.Sub(now))
 	h.deadlines.Arm(p.deadline, p.untilTokenExpires(p.identity))
 }

@@ -81,6 +81,19 @@ func TestActivityAfterTheWarningTakesItBackEverywhere(t *testing.T) {
 	})
 }
 
+func TestASocketOpenedDuringTheWarningIsWarned(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := w.start(), w.start()
+		token, _ := w.signIn(a, "ana")
+		w.pass(29 * time.Minute)
+		for _, i := range []*instance{a, b} {
+			tab := w.open(i)
+			tab.send(wire.Request{Type: wire.TypeAuth, Token: token})
+			tab.want(wire.TypeReady, wire.TypeIdleWarning)
+		}
+	})
+}
+
 func TestActivityOnOneInstanceKeepsTheSocketsOfAnotherQuiet(t *testing.T) {
 	inWorld(t, func(w *world) {
 		a, b := w.start(), w.start()

@@ -261,6 +261,23 @@ func TestRevokingAUserEndsEverythingEverywhere(t *testing.T) {
 	})
 }
 
+func TestARevocationGoesThroughWithoutItsCaller(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		_, s := w.signIn(i, "ana")
+		ctx, hangUp := context.WithCancel(w.Context())
+		i.store.Before(func(op string) {
+			if op == "Revoke" {
+				hangUp()
+			}
+		})
+		if _, err := i.registry.RevokeUser(ctx, "ana", session.ReasonAdminRevoked, "boss"); err != nil {
+			t.Fatal(err)
+		}
+		w.ended(s.ID, session.ReasonAdminRevoked)
+	})
+}
+
 func TestRevokingAStrangerIsNotFound(t *testing.T) {
 	inWorld(t, func(w *world) {
 		i := w.start()

@@ -91,6 +91,9 @@ type Revocation struct {
 	RevokedAt time.Time // every sign-in up to then is dead
 }
 
+// revocationTimeout bounds a revocation, which may have to wait for a lock that the target's own requests hold.
+const revocationTimeout = 30 * time.Second
+
 // RevokeUser ends everything a user has: every sign-in up to now, in Vigil at once and on every instance, and then the
 // refresh tokens in Firebase. Its truth is one commit that the target cannot block; whatever is left undone after it,
 // by a crash or a failure, [Registry.FinishRevocations] of any instance completes. It fails with not_found for an
@@ -108,6 +111,9 @@ func (r *Registry) RevokeUser(ctx context.Context, uid UserID, reason Reason, by
 			return Revocation{}, &Error{Op: "revoke", Code: CodeNotFound}
 		}
 	}
+	// From here on the revocation goes through, also if nobody waits for the answer any more.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revocationTimeout)
+	defer cancel()
 	n := NewNotice(NoticeEnded, uid, reason)
 	revokedAt, err := r.users.Revoke(ctx, n, by)
 	if err != nil {
