@@ -99,6 +99,7 @@ func (r *Registry) settled(s Session, now time.Time) Session {
 
 // Touch records that the user of a live session is active, see [Activity.Touch].
 func (r *Registry) Touch(ctx context.Context, s Session) (Session, error) {
+	s = r.states.Newer(s)
 	if phase, _ := r.settings.Phase(s, r.clock.Now()); phase == PhaseWarned {
 		// Another instance may know better, and a reset is not announced in vain.
 		switch current, err := r.Look(ctx, s); CodeOf(err) {

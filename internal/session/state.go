@@ -100,6 +100,17 @@ func (st *states) Put(s Session) {
 	}
 }
 
+// Newer returns what is known of a session if that is newer than s, else s.
+func (st *states) Newer(s Session) Session {
+	u := st.of(s.UserID)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if known, ok := u.sessions[s.ID]; ok && known.Version.After(s.Version) {
+		return known
+	}
+	return s
+}
+
 // User returns when the user was last revoked, from memory where it is known; fresh asks the store.
 func (st *states) User(ctx context.Context, uid UserID, fresh bool) (User, error) {
 	u := st.of(uid)

@@ -45,6 +45,10 @@ func (o *Outage) Before(f func(op string)) {
 	o.before = f
 }
 
+// StaleTouch is what [Outage.Calls] counts the touches under whose session is not current: a real store pays for each with a
+// failed write and a read.
+const StaleTouch = "Touch of a stale session"
+
 // Calls counts the calls of a method.
 func (o *Outage) Calls(op string) int {
 	o.mu.Lock()
@@ -96,6 +100,11 @@ func (o *Outage) UserSessions(ctx context.Context, uid session.UserID, all bool)
 func (o *Outage) Touch(ctx context.Context, s session.Session, at time.Time, n *session.Notice) (session.Session, error) {
 	if err := o.enter("Touch"); err != nil {
 		return session.Session{}, err
+	}
+	if stored, err := o.data.Session(ctx, s.ID); err == nil && !stored.Version.Equal(s.Version) {
+		o.mu.Lock()
+		o.calls[StaleTouch]++
+		o.mu.Unlock()
 	}
 	return o.data.Touch(ctx, s, at, n)
 }
