@@ -75,9 +75,19 @@ func TestActivityAfterTheWarningTakesItBackEverywhere(t *testing.T) {
 				t.Errorf("idle deadline %s", got)
 			}
 		}
-		w.passConnected(28*time.Minute, map[*tab]string{here: token, there: token})
-		for _, tab := range []*tab{here, there} {
+		w.passConnected(28*time.Minute, map[*tab]string{here: token, there: token, late: token})
+		w.passConnected(time.Minute, map[*tab]string{here: token, there: token, late: token})
+		for _, tab := range []*tab{here, there, late} {
 			tab.open()
+			warnings := 0
+			for _, f := range tab.take() {
+				if f["type"] == string(wire.TypeIdleWarning) {
+					warnings++
+				}
+			}
+			if warnings != 1 {
+				t.Errorf("%d warnings in the second idle period", warnings)
+			}
 		}
 	})
 }
@@ -221,6 +231,58 @@ func TestARevocationDuringAuthIsNotLost(t *testing.T) {
 	})
 }
 
+// Until its session is known to be live, a socket must hear nothing of the user's.
+func TestAPendingSocketHearsNoPushes(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := w.start(), w.start()
+		token, s := w.signIn(a, "ana")
+		_, other := w.signIn(a, "ana")
+		w.pass(0)
+		b.store.Before(func(op string) {
+			if op == "Session" { // the peer is pending
+				b.store.Before(func(string) {})
+				if err := b.registry.EndOwn(w.Context(), s, other.ID); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		tab := w.open(b)
+		tab.send(wire.Request{Type: wire.TypeAuth, Token: token})
+		tab.want(wire.TypeReady)
+	})
+}
+
+// R8, in small: sockets that open while their user is revoked.
+func TestNoSocketSurvivesARevocationThatRacesItsAuth(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.settings.MaxSessions = 0
+		a, b := w.start(), w.start()
+		for range 500 {
+			token, _ := w.signIn(a, "ana")
+			if _, err := b.gate.Admit(w.Context(), token); err != nil { // known: nothing slows the socket down
+				t.Fatal(err)
+			}
+			tab := w.open(b)
+			opened := make(chan struct{})
+			go func() {
+				tab.peer.Receive(w.Context(), wire.Encode(wire.Request{Type: wire.TypeAuth, Token: token}))
+				close(opened)
+			}()
+			if _, err := b.registry.RevokeUser(w.Context(), "ana", session.ReasonAdminRevoked, "boss"); err != nil {
+				t.Fatal(err)
+			}
+			<-opened
+			tab.mu.Lock()
+			code := tab.code
+			tab.mu.Unlock()
+			if code == 0 {
+				t.Fatal("a socket survived")
+			}
+			tab.peer.Gone()
+		}
+	})
+}
+
 func TestSilenceClosesAndPongsCount(t *testing.T) {
 	inWorld(t, func(w *world) {
 		i := w.start()
@@ -275,11 +337,12 @@ func TestABadTokenInAPingStartsTheGraceAndAGoodOneEndsIt(t *testing.T) {
 		if f := tab.want(wire.TypePong); f["tokenValid"] != false || f["error"] != "token_invalid" {
 			t.Errorf("%v", f)
 		}
+		w.pass(time.Second)
 		tab.send(activity) // a peer without a valid token speaks for nobody
 		if got := i.registry.LastActive(s); !got.Equal(s.LastActive) {
 			t.Error("its activity counted")
 		}
-		w.pass(options.ReauthGrace - time.Second)
+		w.pass(options.ReauthGrace - 2*time.Second)
 		tab.send(wire.Request{Type: wire.TypePing, Token: token})
 		if f := tab.want(wire.TypePong); f["tokenValid"] != true {
 			t.Errorf("%v", f)
@@ -290,6 +353,34 @@ func TestABadTokenInAPingStartsTheGraceAndAGoodOneEndsIt(t *testing.T) {
 		tab.want(wire.TypePong)
 		w.pass(options.ReauthGrace)
 		tab.closed(wire.CloseTokenExpired, wire.TypeAuthExpired, "token_invalid")
+	})
+}
+
+func TestTheGraceIsExactHoweverRareTheHeartbeat(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.options.HeartbeatInterval, w.options.DisconnectTimeout = 10*time.Minute, 20*time.Minute
+		i := w.start()
+		token, _ := w.signIn(i, "ana")
+		tab := w.connect(i, token)
+		tab.send(wire.Request{Type: wire.TypePing, Token: "not.a.token"})
+		tab.take()
+		w.pass(options.ReauthGrace - 1)
+		tab.open()
+		w.pass(1)
+		tab.closed(wire.CloseTokenExpired, wire.TypeAuthExpired, "token_invalid")
+	})
+}
+
+func TestATokenMayBeTooOldForASocket(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.options.MaxTokenAge = 10 * time.Minute
+		i := w.start()
+		token, _ := w.signIn(i, "ana")
+		tab := w.connect(i, token)
+		w.pass(10*time.Minute + options.ReauthGrace - 1)
+		tab.open()
+		w.pass(time.Microsecond) // store time has no more digits
+		tab.closed(wire.CloseTokenExpired, wire.TypeAuthExpired, "token_expired")
 	})
 }
 

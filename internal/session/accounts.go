@@ -66,9 +66,9 @@ func (r *Registry) endGone(ctx context.Context, a Account) {
 }
 
 // EndIfRevoked ends the session of id if the account's tokens have been revoked in Firebase, not through Vigil, since
-// that sign-in. A sign-in made after the revocation may still hold an older token of another: its session lives on.
+// the token was issued.
 func (r *Registry) EndIfRevoked(ctx context.Context, id Identity, a Account) {
-	if !a.Revoked(id.IssuedAt) || !a.Revoked(id.AuthTime) {
+	if !a.Revoked(id.IssuedAt) {
 		return
 	}
 	s, err := r.live(ctx, id)

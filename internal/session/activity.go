@@ -29,7 +29,7 @@ type Activity struct {
 type touch struct {
 	session   Session   // as last known to be stored
 	latest    time.Time // the activity to be stored
-	urgent    bool      // it came after the warning
+	reset     bool      // it came after the warning
 	scheduled bool      // a trailing write is due
 	writing   bool
 	failing   time.Time // local time since when writes fail, zero if they do not
@@ -61,7 +61,7 @@ func (a *Activity) Touch(ctx context.Context, s Session) (Session, error) {
 		t.session = s
 	}
 	s.LastActive = later(t.latest, s.LastActive)
-	t.urgent = t.urgent || !now.Before(a.policy.WarnAt(s))
+	t.reset = t.reset || !now.Before(a.policy.WarnAt(s))
 	t.latest = later(t.latest, now)
 	s.LastActive = t.latest
 	due, failing := a.claim(t, now), !t.failing.IsZero() //nolint:contextcheck // a trailing write outlives its cause
@@ -128,7 +128,7 @@ func (a *Activity) claim(t *touch, now time.Time) bool {
 	case !t.latest.After(t.session.LastActive):
 		a.forget(t)
 		return false
-	case t.urgent || !now.Before(due):
+	case !now.Before(due): // as is all activity after the warning: it comes twice the interval later
 		t.writing = true
 		return true
 	default:
@@ -170,11 +170,11 @@ func (a *Activity) schedule(t *touch, d time.Duration) {
 // write stores the newest activity of t, which the caller has claimed.
 func (a *Activity) write(ctx context.Context, t *touch) error {
 	a.mu.Lock()
-	s, at, urgent := t.session, t.latest, t.urgent
+	s, at, reset := t.session, t.latest, t.reset
 	a.mu.Unlock()
 
 	var notice *Notice
-	if urgent {
+	if reset {
 		n := NewNotice(NoticeReset, s.UserID, "", s.ID)
 		notice = &n
 	}
@@ -192,7 +192,7 @@ func (a *Activity) write(ctx context.Context, t *touch) error {
 		}
 		a.schedule(t, touchRetry) //nolint:contextcheck // a retry outlives its cause
 	default:
-		t.session, t.failing, t.urgent = stored, time.Time{}, t.urgent && t.latest.After(at)
+		t.session, t.failing, t.reset = stored, time.Time{}, t.reset && t.latest.After(at)
 		if a.claim(t, a.clock.Now()) { //nolint:contextcheck // a trailing write outlives its cause
 			t.writing = false
 			a.schedule(t, 0) //nolint:contextcheck // a trailing write outlives its cause

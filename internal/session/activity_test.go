@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"log/slog"
 	"testing"
 	"time"
 
@@ -164,5 +165,34 @@ func TestFlushStoresEverything(t *testing.T) {
 		w.touch(i, token)
 		i.store.SetDown(true)
 		wantCode(t, i.registry.Flush(w.Context()), session.CodeUnavailable)
+	})
+}
+
+// A callback that comes late, for activity that has been stored since, must not make newer activity forgotten.
+func TestALateCallbackForgetsNothing(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		var callbacks []func()
+		r := session.NewRegistry(w.settings, session.Ports{
+			Store: i.store, Users: i.store, Publisher: i.store, Accounts: w.accounts, Clock: session.NewClock(), Inbox: i.inbox,
+			After: func(_ time.Duration, f func()) { callbacks = append(callbacks, f) }, Log: slog.New(slog.DiscardHandler),
+		})
+		_, s := w.signIn(i, "ana")
+		touch := func(after time.Duration) session.Session {
+			t.Helper()
+			w.pass(after)
+			got, err := r.Touch(w.Context(), w.stored(s.ID))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		touch(time.Minute)          // a trailing write is due
+		touch(policy.TouchInterval) // but this one is written before
+		newest := touch(time.Minute)
+		callbacks[0]()
+		if got := r.LastActive(w.stored(s.ID)); !got.Equal(newest.LastActive) {
+			t.Errorf("last active %s, want %s", got, newest.LastActive)
+		}
 	})
 }

@@ -268,7 +268,7 @@ func TestAReadThatRacesANoticeIsNotBelieved(t *testing.T) {
 		token, s := w.signIn(i, "ana")
 		reading, release := make(chan struct{}), make(chan struct{})
 		var held atomic.Bool
-		i.store.Before(func(op string) {
+		i.store.After(func(op string) { // it has read the session as active
 			if op == "Session" && held.CompareAndSwap(false, true) {
 				close(reading)
 				<-release
@@ -289,5 +289,42 @@ func TestAReadThatRacesANoticeIsNotBelieved(t *testing.T) {
 			t.Errorf("the read that raced answers %q", code)
 		}
 		w.ended(s.ID, session.ReasonRevoked)
+	})
+}
+
+// A revocation that a notice has told of stands, whatever a read says.
+func TestANoticeOfARevocationOutlivesReads(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, _ := w.signIn(i, "ana")
+		w.admit(i, token, "")
+		n := session.NewNotice(session.NoticeEnded, "ana", session.ReasonAdminRevoked)
+		n.Before = time.Now()
+		i.inbox.Deliver(n)
+		wantCode(t, i.gate.RequireRecent(w.Context(), w.accounts.Identity(token), time.Hour), session.CodeTokenRevoked)
+		w.admit(i, token, session.CodeTokenRevoked)
+	})
+}
+
+// Activity that another instance stores between the last look and the end keeps the session alive.
+func TestTheIdleEndYieldsToActivity(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := w.start(), w.start()
+		token, _ := w.signIn(a, "ana")
+		w.pass(policy.IdleTimeout - time.Minute)
+		active := w.admit(b, token, "")
+		w.pass(time.Minute)
+		var once atomic.Bool
+		a.store.Before(func(op string) {
+			if op == "End" && once.CompareAndSwap(false, true) {
+				if _, err := w.data.Touch(w.Context(), active, time.Now().Add(-time.Second), nil); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		w.admit(a, token, "")
+		if !once.Load() {
+			t.Error("nobody tried to end it")
+		}
 	})
 }

@@ -114,8 +114,12 @@ func TestLimitRejectsAndSpendsNothing(t *testing.T) {
 		w.signIn(i, "ana")
 		w.pass(time.Second)
 		token := w.accounts.SignIn("ana")
+		created := i.store.Calls("Create")
 		_, err := w.tryRegister(i, token)
 		wantCode(t, err, session.CodeSessionLimit)
+		if i.store.Calls("Create") != created {
+			t.Error("the refusal left a trace")
+		}
 		w.register(i, firstToken) // what is live stays so
 		if err := i.registry.AdminEnd(w.Context(), "boss", first.ID); err != nil {
 			t.Fatal(err)
@@ -123,6 +127,39 @@ func TestLimitRejectsAndSpendsNothing(t *testing.T) {
 		w.register(i, token)
 		_, err = w.tryRegister(i, firstToken) // spent, though there is no room either
 		wantCode(t, err, session.CodeReauthRequired)
+	})
+}
+
+func TestOfTwoSignInsForTheLastPlaceOneIsWithdrawn(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.settings.MaxSessions, w.settings.LimitPolicy = 1, session.LimitReject
+		a, b := w.start(), w.start()
+		var met sync.WaitGroup // both have found room before either takes it
+		met.Add(2)
+		codes := make(map[session.Code]int)
+		var mu sync.Mutex
+		var both sync.WaitGroup
+		for _, i := range []*instance{a, b} {
+			i.store.Before(func(op string) {
+				if op == "Create" {
+					met.Done()
+					met.Wait()
+				}
+			})
+			w.pass(time.Second)
+			token := w.accounts.SignIn("ana")
+			both.Go(func() {
+				_, err := w.tryRegister(i, token)
+				mu.Lock()
+				defer mu.Unlock()
+				codes[session.CodeOf(err)]++
+			})
+		}
+		both.Wait()
+		all, err := w.data.UserSessions(w.Context(), "ana", true)
+		if err != nil || len(all) != 1 || codes[""] != 1 || codes[session.CodeSessionLimit] != 1 {
+			t.Errorf("%d sessions, answers %v, %v", len(all), codes, err)
+		}
 	})
 }
 

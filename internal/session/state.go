@@ -86,7 +86,6 @@ func (st *states) Apply(n Notice) {
 	}
 	if n.Kind == NoticeEnded && !n.Before.IsZero() {
 		u.user.RevokedAt = later(u.user.RevokedAt, n.Before)
-		u.checked = time.Time{}
 	}
 }
 

@@ -24,11 +24,12 @@ type Outage struct {
 	down   bool
 	calls  map[string]int
 	before func(op string)
+	after  func(op string)
 }
 
 // NewOutage returns a store that is up.
 func NewOutage(data Data) *Outage {
-	return &Outage{data: data, calls: make(map[string]int), before: func(string) {}}
+	return &Outage{data: data, calls: make(map[string]int), before: func(string) {}, after: func(string) {}}
 }
 
 // SetDown makes every call fail with unavailable, or reach the store again.
@@ -43,6 +44,20 @@ func (o *Outage) Before(f func(op string)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.before = f
+}
+
+// After has f called when the store has answered a read, before the caller learns the answer.
+func (o *Outage) After(f func(op string)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.after = f
+}
+
+func (o *Outage) leave(op string) {
+	o.mu.Lock()
+	after := o.after
+	o.mu.Unlock()
+	after(op)
 }
 
 // StaleTouch is what [Outage.Calls] counts the touches under whose session is not current: a real store pays for each with a
@@ -85,6 +100,7 @@ func (o *Outage) Session(ctx context.Context, id session.ID) (session.Session, e
 	if err := o.enter("Session"); err != nil {
 		return session.Session{}, err
 	}
+	defer o.leave("Session")
 	return o.data.Session(ctx, id)
 }
 
@@ -130,6 +146,7 @@ func (o *Outage) User(ctx context.Context, uid session.UserID) (session.User, er
 	if err := o.enter("User"); err != nil {
 		return session.User{}, err
 	}
+	defer o.leave("User")
 	return o.data.User(ctx, uid)
 }
 

@@ -1,0 +1,45 @@
+package live_test
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vigilhq/vigil/internal/live"
+)
+
+func TestDeadlinesAreExactAndInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := live.NewDeadlines()
+		go d.Run(t.Context())
+		synctest.Wait() // nothing is armed: it sleeps until it is woken
+		began := time.Now()
+		var fired []time.Duration
+		note := func() { fired = append(fired, time.Since(began)) }
+		for _, in := range []time.Duration{30, 10, 20, 10} {
+			d.After(in*time.Millisecond, note)
+		}
+		moved := live.NewDeadline(func() time.Duration { note(); return 0 })
+		d.Arm(moved, 50*time.Millisecond)
+		d.Arm(moved, 5*time.Millisecond)  // earlier
+		d.Arm(moved, 40*time.Millisecond) // never later
+		again := 2
+		d.Arm(live.NewDeadline(func() time.Duration {
+			note()
+			if again--; again == 0 {
+				return 0
+			}
+			return time.Second
+		}), time.Second)
+		<-time.After(time.Minute)
+		synctest.Wait()
+		want := []time.Duration{5, 10, 10, 20, 30, 1000, 2000}
+		for i := range want {
+			want[i] *= time.Millisecond
+		}
+		if !slices.Equal(fired, want) {
+			t.Errorf("fired at %v, want %v", fired, want)
+		}
+	})
+}
