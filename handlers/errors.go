@@ -120,7 +120,7 @@ type problem struct {
 	Detail    string             `json:"detail"`
 	Code      session.Code       `json:"code"`
 	RequestID string             `json:"requestId"`
-	Reason    session.Reason     `json:"reason,omitempty"`
+	Reason    session.Reason     `json:"reason,omitempty"` // why a session ended
 	EndedAt   *session.Timestamp `json:"endedAt,omitempty"`
 	MaxAge    *int64             `json:"maxAge,omitempty"` // seconds
 	Errors    faults             `json:"errors,omitempty"`

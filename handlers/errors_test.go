@@ -101,6 +101,8 @@ func TestCodes(t *testing.T) {
 				switch test.code {
 				case session.CodeSessionEnded:
 					want = append(want, "reason", "endedAt")
+				case session.CodeUserDisabled:
+					want = append(want, "reason")
 				case session.CodeInvalidRequest:
 					want = append(want, "errors")
 				case session.CodeReauthRequired:
@@ -257,7 +259,7 @@ func TestFeedUnproven(t *testing.T) {
 		w.inbox.Prove(time.Now())
 		w.do("GET", "/v1/check", token).want(http.StatusNoContent)
 	}, func(w *world) {
-		w.inbox = session.NewInbox(30 * time.Second)
+		w.inbox = session.NewInbox(15 * time.Second)
 		w.inbox.Prove(time.Now())
 	})
 }

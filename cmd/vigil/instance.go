@@ -62,7 +62,7 @@ type instance struct {
 func newInstance(c config, log *slog.Logger, clock *session.Clock, auth *fireauth.Verifier, b backend) *instance {
 	i := &instance{
 		config: c, log: log, clock: clock, auth: auth, backend: b,
-		inbox: session.NewInbox(2 * c.FeedResync), deadlines: live.NewDeadlines(),
+		inbox: session.NewInbox(c.FeedResync), deadlines: live.NewDeadlines(),
 	}
 	i.registry = session.NewRegistry(c.settings(), session.Ports{
 		Store: b.data, Users: b.data, Publisher: b.data, Accounts: auth,

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/vigilhq/vigil/internal/session"
@@ -10,12 +11,10 @@ import (
 // closeFor is the one table from the gate's errors to close codes, with the last frame that goes before.
 func closeFor(err error) (wire.CloseCode, []byte) {
 	switch code := session.CodeOf(err); code {
-	case session.CodeSessionEnded:
+	case session.CodeSessionEnded, session.CodeUserDisabled:
 		var e *session.Error
 		errors.As(err, &e)
-		return closeForEnd(e.Reason)
-	case session.CodeUserDisabled:
-		return closeForEnd(session.ReasonUserDisabled)
+		return closeForEnd(cmp.Or(e.Reason, session.ReasonUserDisabled))
 	case session.CodeTokenMissing, session.CodeTokenInvalid, session.CodeTokenExpired,
 		session.CodeTokenRevoked, session.CodeSessionRequired:
 		return wire.CloseUnauthorized, last(wire.TypeAuthExpired, string(code))

@@ -56,6 +56,15 @@ func (d *Deadlines) Arm(dl *Deadline, in time.Duration) {
 	}
 }
 
+// Disarm has dl not called back any more, unless it is being called back just now.
+func (d *Deadlines) Disarm(dl *Deadline) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if dl.index >= 0 {
+		heap.Remove(&d.armed, dl.index)
+	}
+}
+
 // After calls f once after in, on the goroutine of Run: f must not block.
 func (d *Deadlines) After(in time.Duration, f func()) {
 	d.Arm(NewDeadline(func() time.Duration { f(); return 0 }), in)

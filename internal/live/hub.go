@@ -33,8 +33,8 @@ type Hub struct {
 	registry  *session.Registry
 	deadlines *Deadlines
 	log       *slog.Logger
-	origin    time.Time     // local, monotonic
-	slots     chan struct{} // taken by what runs in the background
+	origin    time.Time // local, monotonic
+	tasks     *background
 
 	mu       sync.Mutex
 	peers    map[*Peer]struct{} // all of them, in whatever stage
@@ -43,9 +43,7 @@ type Hub struct {
 }
 
 const (
-	lookTimeout    = 5 * time.Second
 	lookRetry      = time.Second
-	maxLooks       = 64
 	vitalsInterval = time.Second
 	drainPerSecond = 1000 // sockets; their browsers come back to the other instances
 )
@@ -54,7 +52,7 @@ const (
 func NewHub(o Options, gate *session.Gate, registry *session.Registry, inbox *session.Inbox, deadlines *Deadlines, log *slog.Logger) *Hub {
 	h := &Hub{
 		options: o, policy: registry.Settings().Policy, gate: gate, registry: registry, deadlines: deadlines, log: log,
-		origin: time.Now(), slots: make(chan struct{}, maxLooks),
+		origin: time.Now(), tasks: newBackground(),
 		peers: make(map[*Peer]struct{}), rooms: make(map[session.UserID]map[session.ID]*room),
 	}
 	inbox.Subscribe(h.apply)
@@ -100,7 +98,7 @@ func (h *Hub) join(p *Peer, id session.Identity, token [sha256.Size]byte) bool {
 	defer h.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stage != greeting {
+	if p.stage != verifying {
 		return false
 	}
 	r := h.room(id)
@@ -171,11 +169,20 @@ func (h *Hub) tokenExpiry(id session.Identity) time.Time {
 	return id.ExpiresAt
 }
 
+// checkAge fails with token_expired for a token that does not count on a socket any more.
+func (h *Hub) checkAge(id session.Identity) error {
+	if h.registry.Now().Before(h.tokenExpiry(id)) {
+		return nil
+	}
+	return &session.Error{Op: "auth", Code: session.CodeTokenExpired}
+}
+
 // leave forgets a peer.
 func (h *Hub) leave(p *Peer) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.peers, p)
+	h.deadlines.Disarm(p.deadline)
 	r := p.room // set before, by the one goroutine that also calls Gone
 	if r == nil {
 		return
@@ -195,6 +202,8 @@ func (h *Hub) tidy(r *room) {
 	if len(r.peers) > 0 || rooms[r.identity.SessionID] != r {
 		return
 	}
+	r.peers = nil
+	h.deadlines.Disarm(r.deadline)
 	delete(rooms, r.identity.SessionID)
 	if len(rooms) == 0 {
 		delete(h.rooms, r.identity.UserID)
@@ -234,7 +243,7 @@ func (h *Hub) all() []*Peer {
 }
 
 // Drain closes every socket for a restart, spread over time so that their browsers do not come back all at once, and
-// returns when the last one is told or ctx is done. Later connections are closed at once.
+// returns when the last one is told; all the rest at once when ctx is done. Later connections are closed at once.
 func (h *Hub) Drain(ctx context.Context) {
 	h.mu.Lock()
 	h.draining = true
@@ -244,11 +253,5 @@ func (h *Hub) Drain(ctx context.Context) {
 		_ = pace.Wait(ctx) // when time is short, all the rest at once
 		p.close(wire.CloseRestart, nil)
 	}
-	for range maxLooks { // wait for what is under way, and let nothing more begin
-		select {
-		case <-ctx.Done():
-			return
-		case h.slots <- struct{}{}:
-		}
-	}
+	h.tasks.Stop()
 }

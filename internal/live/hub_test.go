@@ -67,7 +67,7 @@ func inWorld(t *testing.T, f func(w *world)) {
 func (w *world) start() *instance {
 	log := slog.New(slog.DiscardHandler)
 	deadlines := live.NewDeadlines()
-	i := &instance{store: sessiontest.NewOutage(w.data), inbox: session.NewInbox(2 * feedResync)}
+	i := &instance{store: sessiontest.NewOutage(w.data), inbox: session.NewInbox(feedResync)}
 	i.registry = session.NewRegistry(w.settings, session.Ports{
 		Store: i.store, Users: i.store, Publisher: i.store, Accounts: w.accounts, Clock: session.NewClock(), Inbox: i.inbox,
 		After: deadlines.After, Log: log,

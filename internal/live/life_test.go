@@ -1,6 +1,8 @@
 package live_test
 
 import (
+	"context"
+	"log/slog"
 	"math/rand/v2"
 	"runtime"
 	"strconv"
@@ -8,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vigilhq/vigil/internal/live"
 	"github.com/vigilhq/vigil/internal/session"
 	"github.com/vigilhq/vigil/internal/session/sessiontest"
 	"github.com/vigilhq/vigil/internal/wire"
@@ -563,5 +566,125 @@ func TestGonePeersLeaveNothingBehind(t *testing.T) {
 		}
 		w.pass(31 * time.Minute)
 		tab.want()
+	})
+}
+
+// However many sessions come to their end at once, and however slow the store is, none is forgotten.
+func TestAThousandDeadlinesAtOnce(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		var tabs []*tab
+		for n := range 1000 {
+			uid := session.UserID(strconv.Itoa(n))
+			token := w.accounts.SignIn(uid)
+			if _, err := i.registry.Register(w.Context(), w.accounts.Identity(token), session.SignIn{}); err != nil {
+				t.Fatal(err)
+			}
+			tabs = append(tabs, w.connect(i, token))
+		}
+		i.store.Before(func(op string) {
+			if op == "Session" {
+				<-time.After(400 * time.Millisecond) // sixteen rounds of these take longer than one may
+			}
+		})
+		w.pass(policy.IdleTimeout + time.Minute)
+		for _, tab := range tabs {
+			tab.want(wire.TypeIdleWarning, wire.TypeSessionRevoked)
+			tab.closed(wire.CloseIdle, "", "")
+		}
+	})
+}
+
+func TestAFailedLookIsRepeated(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := w.start(), w.start()
+		token, _ := w.signIn(a, "ana")
+		here, there := w.connect(a, token), w.connect(b, token)
+		b.store.SetDown(true)
+		w.pass(28*time.Minute + 30*time.Second)
+		here.want(wire.TypeIdleWarning)
+		there.want() // it cannot tell
+		b.store.SetDown(false)
+		w.pass(2 * time.Second)
+		there.want(wire.TypeIdleWarning)
+
+		b.store.SetDown(true)
+		here.send(activity)
+		here.want(wire.TypeIdleReset)
+		there.want()
+		b.store.SetDown(false)
+		w.pass(2 * time.Second)
+		there.want(wire.TypeIdleReset)
+		w.passConnected(28*time.Minute, map[*tab]string{there: token})
+		warned := 0
+		for _, f := range there.take() {
+			if f["type"] == string(wire.TypeIdleWarning) {
+				warned++
+			}
+		}
+		if warned != 1 {
+			t.Errorf("%d warnings in the next idle period", warned)
+		}
+	})
+}
+
+func TestATooOldTokenIsNeitherAcceptedNorRenewedWith(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.options.MaxTokenAge = 10 * time.Minute
+		i := w.start()
+		token, _ := w.signIn(i, "ana")
+		tab := w.connect(i, token)
+		w.pass(10 * time.Minute)
+		late := w.open(i)
+		late.send(wire.Request{Type: wire.TypeAuth, Token: token})
+		late.closed(wire.CloseUnauthorized, wire.TypeAuthExpired, "token_expired")
+		for range 3 {
+			w.pass(3 * time.Second)
+			tab.send(wire.Request{Type: wire.TypePing, Token: token})
+			if f := tab.want(wire.TypePong); f["tokenValid"] != false || f["error"] != "token_expired" {
+				t.Errorf("%v", f)
+			}
+		}
+		w.pass(2 * time.Second)
+		tab.closed(wire.CloseTokenExpired, wire.TypeAuthExpired, "token_expired")
+	})
+}
+
+// slowVerifier takes its time.
+type slowVerifier struct {
+	session.Verifier
+	delay time.Duration
+}
+
+func (v slowVerifier) Verify(ctx context.Context, token string) (session.Identity, error) {
+	<-time.After(v.delay)
+	return v.Verifier.Verify(ctx, token)
+}
+
+func TestAuthInTimeIsInTimeHoweverLongItsVerificationTakes(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, _ := w.signIn(i, "ana")
+		log, deadlines := slog.New(slog.DiscardHandler), live.NewDeadlines()
+		go deadlines.Run(w.Context())
+		gate := session.NewGate(i.registry, slowVerifier{w.accounts, 1200 * time.Millisecond})
+		slow := *i
+		slow.hub = live.NewHub(w.options, gate, i.registry, i.inbox, deadlines, log)
+		tab := w.open(&slow)
+		w.pass(options.AuthTimeout - time.Second)
+		tab.send(wire.Request{Type: wire.TypeAuth, Token: token})
+		tab.want(wire.TypeReady)
+	})
+}
+
+func TestADeletedUserHearsOfTheDeletion(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, _ := w.signIn(i, "ana")
+		w.accounts.Delete("ana")
+		w.pass(5 * time.Minute)
+		tab := w.open(i)
+		tab.send(wire.Request{Type: wire.TypeAuth, Token: token})
+		tab.closed(wire.CloseAccountGone, wire.TypeSessionRevoked, "user_deleted")
 	})
 }

@@ -27,7 +27,7 @@ func (h *Hub) apply(n session.Notice) {
 		}
 	case session.NoticeStarted:
 		for _, id := range n.SessionIDs {
-			h.inBackground(func(ctx context.Context) { h.tellStarted(ctx, n.UserID, id) })
+			h.tasks.Do(func(ctx context.Context) { h.tellStarted(ctx, n.UserID, id) })
 		}
 	}
 }
@@ -66,23 +66,9 @@ func (h *Hub) tellStarted(ctx context.Context, uid session.UserID, id session.ID
 	}
 }
 
-// inBackground runs f, bounded in number and in time.
-func (h *Hub) inBackground(f func(context.Context)) {
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
-		defer cancel()
-		select {
-		case <-ctx.Done():
-		case h.slots <- struct{}{}:
-			defer func() { <-h.slots }()
-			f(ctx)
-		}
-	}()
-}
-
 // look reads a room's session anew and does what it finds: warn, take the warning back, close, or just look again later.
 func (h *Hub) look(r *room) {
-	h.inBackground(func(ctx context.Context) {
+	h.tasks.Do(func(ctx context.Context) {
 		known, ok := r.session()
 		if !ok {
 			return // pending peers read the session themselves
@@ -107,6 +93,9 @@ func (h *Hub) cannotTell(r *room, known session.Session) {
 		h.closeRoom(r, code, lastFrame)
 		return
 	}
+	h.mu.Lock()
+	r.unsure = true
+	h.mu.Unlock()
 	h.deadlines.Arm(r.deadline, lookRetry)
 }
 
@@ -115,6 +104,7 @@ func (h *Hub) update(r *room, s session.Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r.learn(s)
+	r.unsure = false
 	s, _ = r.session()
 	now := h.registry.Now()
 	phase, next := h.policy.Phase(s, now)

@@ -32,9 +32,10 @@ const (
 type stage int
 
 const (
-	greeting stage = iota // auth is awaited
-	pending               // the token is verified, the state is being read: receives closes, no pushes
-	ready                 // it is the session's
+	greeting  stage = iota // auth is awaited
+	verifying              // it has come, its token is being verified
+	pending                // the token is verified, the state is being read: receives closes, no pushes
+	ready                  // it is the session's
 	closed
 )
 
@@ -110,7 +111,15 @@ func (p *Peer) at() stage {
 
 // authenticate joins the hub first and reads the state second: a revocation between the two finds the peer there.
 func (p *Peer) authenticate(ctx context.Context, token string) {
+	p.mu.Lock()
+	if p.stage == greeting {
+		p.stage = verifying
+	}
+	p.mu.Unlock()
 	id, err := p.hub.gate.Verify(ctx, token)
+	if err == nil {
+		err = p.hub.checkAge(id)
+	}
 	if err != nil {
 		p.refuse(err)
 		return
@@ -162,6 +171,9 @@ func (p *Peer) renew(ctx context.Context, token string, fault *session.Code) boo
 		return true
 	}
 	id, err := p.hub.gate.Authenticate(ctx, token)
+	if err == nil {
+		err = p.hub.checkAge(id)
+	}
 	switch *fault = session.CodeOf(err); *fault {
 	case "":
 	case session.CodeUnavailable:
@@ -209,6 +221,9 @@ func (p *Peer) due() time.Duration {
 	if p.stage == closed {
 		return 0
 	}
+	if p.stage == verifying {
+		return 0 // join arms the next one
+	}
 	if p.stage == greeting {
 		if !now.Before(p.authBy) {
 			p.closeLocked(wire.CloseUnauthorized, last(wire.TypeAuthExpired, string(session.CodeTokenMissing)))
@@ -228,10 +243,10 @@ func (p *Peer) due() time.Duration {
 	if p.stage == pending {
 		return next
 	}
-	p.age()
+	left := p.age()
 	switch {
 	case p.fault == "":
-		return min(next, p.untilTokenExpires(p.identity))
+		return min(next, left)
 	case now.Before(p.graceBy):
 		return min(next, p.graceBy.Sub(now))
 	default:
@@ -240,11 +255,13 @@ func (p *Peer) due() time.Duration {
 	}
 }
 
-// age starts the grace when time has taken the token's validity. The caller holds p.mu.
-func (p *Peer) age() {
-	if p.untilTokenExpires(p.identity) <= 0 {
+// age starts the grace when time has taken the token's validity, and returns how long it has left. The caller holds p.mu.
+func (p *Peer) age() time.Duration {
+	left := p.untilTokenExpires(p.identity)
+	if left <= 0 {
 		p.distrust(session.CodeTokenExpired)
 	}
+	return left
 }
 
 // distrust starts the grace, unless it has begun. The caller holds p.mu.

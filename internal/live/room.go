@@ -17,6 +17,7 @@ type room struct {
 	// Guarded by Hub.mu.
 	peers  []*Peer // oldest first
 	warned bool    // the peers have been told of the idle deadline
+	unsure bool    // the last look has failed
 }
 
 // session is the room's session with the activity that this instance knows of, and false while all peers are pending.
@@ -62,14 +63,14 @@ func (r *room) push(frame []byte) {
 func (r *room) due() time.Duration {
 	s, ok := r.session()
 	r.hub.mu.Lock()
-	warned, empty := r.warned, len(r.peers) == 0
+	warned, unsure, empty := r.warned, r.unsure, len(r.peers) == 0
 	r.hub.mu.Unlock()
 	if !ok || empty {
 		return 0
 	}
 	now := r.hub.registry.Now()
 	phase, next := r.hub.policy.Phase(s, now)
-	if phase == session.PhaseActive || phase == session.PhaseWarned && warned {
+	if !unsure && (phase == session.PhaseActive && !warned || phase == session.PhaseWarned && warned) {
 		return next.Sub(now)
 	}
 	r.hub.look(r)

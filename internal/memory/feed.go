@@ -10,6 +10,9 @@ import (
 // proofInterval is how often a feed proves itself: there is nothing to catch up with in one process.
 const proofInterval = time.Second
 
+// maxAnnounced bounds the memory of notices that are published already.
+const maxAnnounced = 10_000
+
 // Feed brings the notices of one [Store].
 type Feed struct{ store *Store }
 
@@ -29,6 +32,9 @@ func (m *Store) announce(n *session.Notice) {
 	}
 	at := *n
 	at.At = m.version
+	if len(m.announced) >= maxAnnounced {
+		clear(m.announced)
+	}
 	m.announced[n.ID] = struct{}{}
 	for sub := range m.feeds {
 		sub.queue = append(sub.queue, at)

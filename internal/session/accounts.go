@@ -15,11 +15,11 @@ func (r *Registry) LookUp(ctx context.Context, uids []UserID) (map[UserID]Accoun
 		}
 		for uid, a := range accounts {
 			r.states.PutAccount(a)
-			if a.Missing || a.Disabled {
+			if a.Gone() == "" {
+				found[uid] = a
+			} else {
 				r.endGone(ctx, a)
-				continue
 			}
-			found[uid] = a
 		}
 	}
 	return found, nil
@@ -49,13 +49,8 @@ func (r *Registry) lookUpBatch(ctx context.Context, batch []UserID) (map[UserID]
 
 // endGone ends the sessions of an account that has been looked up and may not sign in any more.
 func (r *Registry) endGone(ctx context.Context, a Account) {
-	e := End{By: ActorSystem}
-	switch {
-	case a.Missing:
-		e.Reason = ReasonUserDeleted
-	case a.Disabled:
-		e.Reason = ReasonUserDisabled
-	default:
+	e := End{Reason: a.Gone(), By: ActorSystem}
+	if e.Reason == "" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)

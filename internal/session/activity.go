@@ -3,8 +3,11 @@ package session
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Activity stores what users do, coalesced: the first activity at least [Policy.TouchInterval] after the stored one is
@@ -19,10 +22,12 @@ type Activity struct {
 	log    *slog.Logger
 
 	trailing sync.WaitGroup
+	slots    chan struct{} // bounds the trailing writes under way
 
 	mu      sync.Mutex
 	touches map[ID]*touch
-	stored  func(Session) // told of every write
+	stored  func(Session) // told of every write, and of sessions found ended
+	gone    func(Session) // told of sessions found missing
 }
 
 // touch is the unstored activity of one session. Guarded by Activity.mu.
@@ -37,21 +42,22 @@ type touch struct {
 
 const (
 	touchTimeout = 5 * time.Second
-	touchRetry   = time.Second
+	touchRetry   = time.Second // and up to as much again, at random
+	maxTrailing  = 64
 )
 
 // newActivity returns an Activity that has its trailing writes started by after, which must call back once, on any
 // goroutine, after the duration.
 func newActivity(policy Policy, store Store, clock *Clock, inbox *Inbox, after func(time.Duration, func()), log *slog.Logger) *Activity {
 	return &Activity{policy: policy, store: store, clock: clock, inbox: inbox, after: after, log: log,
-		touches: make(map[ID]*touch), stored: func(Session) {}}
+		slots: make(chan struct{}, maxTrailing), touches: make(map[ID]*touch),
+		stored: func(Session) {}, gone: func(Session) {}}
 }
 
-// Touch records that the user of s is active now, and returns s with that activity. When the activity is due to be
-// stored at once, Touch waits for that; if it fails, with unavailable, the activity still counts here and
-// is stored later. S must be live.
-func (a *Activity) Touch(ctx context.Context, s Session) (Session, error) {
-	now := a.clock.Now()
+// Touch records that the user of s was active at the given time, when s was live, and returns s with that activity. When
+// the activity is due to be stored at once, Touch waits for that; if it fails with unavailable, the activity still counts
+// here and is stored later. It fails with session_ended and session_required when that turns out to be so.
+func (a *Activity) Touch(ctx context.Context, s Session, at time.Time) (Session, error) {
 	a.mu.Lock()
 	t, ok := a.touches[s.ID]
 	if !ok {
@@ -61,10 +67,10 @@ func (a *Activity) Touch(ctx context.Context, s Session) (Session, error) {
 		t.session = s
 	}
 	s.LastActive = later(t.latest, s.LastActive)
-	t.reset = t.reset || !now.Before(a.policy.WarnAt(s))
-	t.latest = later(t.latest, now)
+	t.reset = t.reset || !at.Before(a.policy.WarnAt(s))
+	t.latest = later(t.latest, at)
 	s.LastActive = t.latest
-	due, failing := a.claim(t, now), !t.failing.IsZero() //nolint:contextcheck // a trailing write outlives its cause
+	due, failing := a.claim(t, at), !t.failing.IsZero() //nolint:contextcheck // a trailing write outlives its cause
 	a.mu.Unlock()
 	switch {
 	case due:
@@ -110,19 +116,26 @@ func (a *Activity) Flush(ctx context.Context) error {
 		}
 	}
 	a.mu.Unlock()
-	var first error
+	var writes errgroup.Group
+	writes.SetLimit(maxTrailing)
 	for _, t := range due {
-		if err := a.write(ctx, t); err != nil && first == nil {
-			first = err
-		}
+		writes.Go(func() error { return unlessOver(a.write(ctx, t)) })
 	}
-	return first
+	return writes.Wait()
+}
+
+// unlessOver drops the error that a session is over: nothing is lost with its activity.
+func unlessOver(err error) error {
+	if code := CodeOf(err); code == CodeSessionEnded || code == CodeSessionRequired {
+		return nil
+	}
+	return err
 }
 
 // claim decides whether t is to be written now, in which case the caller has to; otherwise it sees to a later write.
 // The caller holds a.mu.
 func (a *Activity) claim(t *touch, now time.Time) bool {
-	switch due := t.session.LastActive.Add(a.policy.TouchInterval); {
+	switch due := t.session.LastActive.Add(a.policy.TouchIntervalFor(t.session)); {
 	case t.writing || !t.failing.IsZero():
 		return false // whoever writes looks again afterwards
 	case !t.latest.After(t.session.LastActive):
@@ -159,6 +172,8 @@ func (a *Activity) schedule(t *touch, d time.Duration) {
 		a.mu.Unlock()
 		if due {
 			a.trailing.Go(func() {
+				a.slots <- struct{}{}
+				defer func() { <-a.slots }()
 				ctx, cancel := context.WithTimeout(context.Background(), touchTimeout)
 				defer cancel()
 				_ = a.write(ctx, t) // logged and retried there
@@ -179,20 +194,21 @@ func (a *Activity) write(ctx context.Context, t *touch) error {
 		notice = &n
 	}
 	stored, err := a.store.Touch(ctx, s, at, notice)
-	gone := CodeOf(err) == CodeNotFound || err == nil && stored.Status == StatusEnded
+	missing := CodeOf(err) == CodeNotFound
+	ended := err == nil && stored.Status == StatusEnded
 
 	a.mu.Lock()
 	t.writing = false
 	switch {
-	case gone:
+	case missing, ended:
 		a.forget(t)
 	case err != nil:
 		if t.failing.IsZero() {
 			t.failing = localNow()
 		}
-		a.schedule(t, touchRetry) //nolint:contextcheck // a retry outlives its cause
+		a.schedule(t, touchRetry+rand.N(touchRetry)) //nolint:contextcheck // a retry outlives its cause
 	default:
-		t.session, t.failing, t.reset = stored, time.Time{}, t.reset && t.latest.After(at)
+		t.session, t.failing, t.reset = stored, time.Time{}, false
 		if a.claim(t, a.clock.Now()) { //nolint:contextcheck // a trailing write outlives its cause
 			t.writing = false
 			a.schedule(t, 0) //nolint:contextcheck // a trailing write outlives its cause
@@ -200,14 +216,18 @@ func (a *Activity) write(ctx context.Context, t *touch) error {
 	}
 	a.mu.Unlock()
 
-	if gone {
-		return nil
-	}
-	if err != nil {
+	switch {
+	case missing:
+		a.gone(s)
+		return missingIsRequired(err)
+	case err != nil:
 		a.log.Warn("activity not stored yet", "session", s.ID, "error", err)
 		return err
 	}
 	a.stored(stored)
+	if ended {
+		return EndedError(stored)
+	}
 	if notice != nil {
 		notice.At = at
 		a.inbox.Deliver(*notice)

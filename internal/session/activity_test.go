@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"log/slog"
+	"strconv"
 	"testing"
 	"time"
 
@@ -194,5 +195,132 @@ func TestALateCallbackForgetsNothing(t *testing.T) {
 		if got := r.LastActive(w.stored(s.ID)); !got.Equal(newest.LastActive) {
 			t.Errorf("last active %s, want %s", got, newest.LastActive)
 		}
+	})
+}
+
+// Only a live session has activity: what comes after the deadline does not bring it back.
+func TestActivityAfterTheDeadlineRevivesNothing(t *testing.T) {
+	for name, down := range map[string]bool{"store up": false, "store down": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				i := w.start()
+				token, s := w.signIn(i, "ana")
+				live := w.admit(i, token, "")
+				w.pass(policy.IdleTimeout + time.Second)
+				i.store.SetDown(down)
+				_, err := i.registry.Touch(w.Context(), live)
+				if want := map[bool]session.Code{false: session.CodeSessionEnded, true: session.CodeUnavailable}[down]; session.CodeOf(err) != want {
+					t.Errorf("touch: %v, want %s", err, want)
+				}
+				i.store.SetDown(false)
+				w.pass(time.Minute)
+				w.admit(i, token, session.CodeSessionEnded)
+				w.ended(s.ID, session.ReasonIdleTimeout)
+			})
+		})
+	}
+}
+
+// Activity counts from when it happened, however slowly the store answers.
+func TestActivityJustBeforeTheDeadlineCounts(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, s := w.signIn(i, "ana")
+		w.pass(policy.IdleTimeout - time.Millisecond)
+		live := w.admit(i, token, "")
+		at := time.Now()
+		i.store.After(func(op string) {
+			if op == "Session" {
+				<-time.After(10 * time.Millisecond)
+			}
+		})
+		_, err := i.registry.Touch(w.Context(), live)
+		if code := session.CodeOf(err); code != "" && code != session.CodeSessionEnded {
+			t.Fatal(err)
+		}
+		if got := w.stored(s.ID); code(err) == "" && !got.LastActive.Equal(at) || code(err) != "" && got.Status != session.StatusEnded {
+			t.Errorf("touch %v, stored %+v", err, got)
+		}
+	})
+}
+
+func code(err error) session.Code { return session.CodeOf(err) }
+
+func TestAnEndThatATouchFindsIsKnownFromThenOn(t *testing.T) {
+	for name, end := range map[string]func(*world, session.ID) error{
+		"ended": func(w *world, id session.ID) error {
+			_, _, err := w.data.End(w.Context(), id, session.End{Reason: session.ReasonRevoked, By: "ana"}, nil)
+			return err
+		},
+		"gone": func(w *world, id session.ID) error { return w.data.Withdraw(w.Context(), id) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				i := w.start()
+				token, s := w.signIn(i, "ana")
+				w.pass(policy.TouchInterval)
+				live := w.admit(i, token, "")
+				if err := end(w, s.ID); err != nil { // without a notice
+					t.Fatal(err)
+				}
+				want := map[string]session.Code{"ended": session.CodeSessionEnded, "gone": session.CodeSessionRequired}[name]
+				_, err := i.registry.Touch(w.Context(), live)
+				wantCode(t, err, want)
+				w.admit(i, token, want)
+			})
+		})
+	}
+}
+
+func TestATouchDuringTheWarningTakesNothingAwayWhileTheStoreIsDown(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, _ := w.signIn(i, "ana")
+		w.pass(policy.IdleTimeout - time.Minute)
+		live := w.admit(i, token, "")
+		i.store.SetDown(true)
+		_, err := i.registry.Touch(w.Context(), live)
+		wantCode(t, err, session.CodeUnavailable)
+		w.admit(i, token, "") // known state, and active by what this instance knows
+	})
+}
+
+func TestFlushDoesNotTakeOneAfterTheOther(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		w.settings.MaxSessions = 0
+		for n := range 640 {
+			token, _ := w.signIn(i, session.UserID(strconv.Itoa(n)))
+			w.pass(time.Millisecond)
+			w.touch(i, token)
+		}
+		i.store.Before(func(op string) {
+			if op == "Touch" {
+				<-time.After(10 * time.Millisecond)
+			}
+		})
+		began := time.Now()
+		if err := i.registry.Flush(w.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > 200*time.Millisecond {
+			t.Errorf("took %s for 640 writes of 10 ms", took)
+		}
+	})
+}
+
+// A session that began under a shorter idle timeout keeps it, and so has to be stored more often.
+func TestTheTouchIntervalFollowsTheSessionsOwnIdleTimeout(t *testing.T) {
+	inWorld(t, func(w *world) {
+		old := w.start()
+		token, _ := w.signIn(old, "ana")
+		w.settings.IdleTimeout, w.settings.TouchInterval = 8*time.Hour, time.Hour
+		a, b := w.start(), w.start()
+		for range 20 {
+			w.pass(9 * time.Minute)
+			w.touch(a, token)
+			token = w.accounts.Refresh(token)
+		}
+		w.admit(b, token, "")
 	})
 }

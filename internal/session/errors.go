@@ -32,7 +32,7 @@ type Error struct {
 	Message string // for people; safe to show, empty for the code's usual text
 	Err     error  // for logs
 
-	Reason  Reason        // session_ended, reauth_required: why the session ended
+	Reason  Reason        // session_ended, reauth_required, user_disabled: why the session ended
 	EndedAt time.Time     // session_ended: when
 	MaxAge  time.Duration // reauth_required: how old a sign-in may be
 }

@@ -26,7 +26,7 @@ type Admission struct {
 
 // NewGate returns a gate to the registry's sessions.
 func NewGate(r *Registry, v Verifier) *Gate {
-	return &Gate{registry: r, verifier: v, tokens: newTokens()}
+	return &Gate{registry: r, verifier: v, tokens: newTokens(maxTokens)}
 }
 
 // Authenticate tells whose token this is. It fails with token_missing, token_invalid, token_expired, user_disabled,
@@ -121,7 +121,7 @@ func (g *Gate) Verify(ctx context.Context, token string) (Identity, error) {
 			return Identity{}, got.Err
 		}
 		id := got.Val.(Identity) //nolint:forcetypeassert // the flight's own
-		g.tokens.Put(key, id)
+		g.tokens.Put(key, id, g.registry.clock.Now())
 		return id, nil
 	}
 }
@@ -137,8 +137,8 @@ func (g *Gate) standing(ctx context.Context, id Identity, maxAge time.Duration) 
 	if err != nil {
 		return err
 	}
-	if account.Missing || account.Disabled {
-		return &Error{Op: "standing", Code: CodeUserDisabled}
+	if reason := account.Gone(); reason != "" {
+		return &Error{Op: "standing", Code: CodeUserDisabled, Reason: reason}
 	}
 	user, err := r.states.User(ctx, id.UserID, maxAge == 0)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -326,5 +327,67 @@ func TestTheIdleEndYieldsToActivity(t *testing.T) {
 		if !once.Load() {
 			t.Error("nobody tried to end it")
 		}
+	})
+}
+
+// Own activity that is not stored yet must not keep a session from ending when its time has come.
+func TestTheIdleEndComesDespiteUnstoredActivity(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.settings.TouchInterval = time.Minute
+		i := w.start()
+		token, s := w.signIn(i, "ana")
+		w.pass(2 * time.Minute)
+		live := w.admit(i, token, "")
+		i.store.Before(func(op string) { i.store.SetDown(op == "Touch") })
+		_, err := i.registry.Touch(w.Context(), live)
+		wantCode(t, err, session.CodeUnavailable)
+		w.pass(policy.IdleTimeout)
+		w.admit(i, token, session.CodeSessionEnded)
+		w.ended(s.ID, session.ReasonIdleTimeout)
+	})
+}
+
+// Fifty people at the keyboard of one session during its warning must not keep each other waiting.
+func TestManyTouchesDuringTheWarningShareALook(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, _ := w.signIn(i, "ana")
+		w.pass(policy.IdleTimeout - time.Minute)
+		live := w.admit(i, token, "")
+		i.store.After(func(op string) {
+			if op == "Session" {
+				<-time.After(50 * time.Millisecond)
+			}
+		})
+		began := time.Now()
+		var all sync.WaitGroup
+		for n := range 50 {
+			all.Go(func() {
+				<-time.After(time.Duration(n) * 20 * time.Millisecond)
+				if _, err := i.registry.Touch(w.Context(), live); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if took := time.Since(began); took > 1200*time.Millisecond {
+			t.Errorf("took %s", took)
+		}
+	})
+}
+
+// Notices may have come and gone while an instance was cut off: it starts anew.
+func TestAfterAGapNothingIsAnsweredFromMemory(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, s := w.signIn(i, "ana")
+		w.admit(i, token, "")
+		i.stopFeed()
+		w.pass(time.Minute)
+		if _, _, err := w.data.End(w.Context(), s.ID, session.End{Reason: session.ReasonRevoked, By: "ana"}, nil); err != nil {
+			t.Fatal(err)
+		}
+		i.runFeed(w)
+		w.admit(i, token, session.CodeSessionEnded)
 	})
 }

@@ -44,7 +44,7 @@ func inWorld(t *testing.T, f func(w *world)) {
 
 // start adds an instance.
 func (w *world) start() *instance {
-	i := &instance{store: sessiontest.NewOutage(w.data), inbox: session.NewInbox(2 * feedResync)}
+	i := &instance{store: sessiontest.NewOutage(w.data), inbox: session.NewInbox(feedResync)}
 	i.registry = session.NewRegistry(w.settings, session.Ports{
 		Store: i.store, Users: i.store, Publisher: i.store, Accounts: w.accounts, Clock: session.NewClock(), Inbox: i.inbox,
 		After: func(d time.Duration, f func()) { time.AfterFunc(d, f) }, Log: slog.New(slog.DiscardHandler),

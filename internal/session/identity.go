@@ -40,6 +40,18 @@ func (a Account) Revoked(issuedAt time.Time) bool {
 	return issuedAt.Unix() < a.TokensValidAfter.Unix()
 }
 
+// Gone returns why nobody may use the account any more, empty if they may.
+func (a Account) Gone() Reason {
+	switch {
+	case a.Missing:
+		return ReasonUserDeleted
+	case a.Disabled:
+		return ReasonUserDisabled
+	default:
+		return ""
+	}
+}
+
 // Accounts is Firebase Authentication's own view on accounts.
 type Accounts interface {
 	// Account looks up one account. A missing one is no error. It fails with unavailable.

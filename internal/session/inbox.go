@@ -5,25 +5,29 @@ import (
 	"time"
 )
 
-// dedupeWindow is how long an inbox remembers a notice: longer than any feed goes back in its catch-up.
+// dedupeWindow is how long an inbox remembers a notice: longer than a feed goes back in its catch-up. After an outage a
+// feed may go back further; to apply a notice again does no harm.
 const dedupeWindow = 10 * time.Minute
 
 // Inbox is where notices reach an instance, from its own commits and from the feed alike, each applied once. It also
 // keeps the proof of how current the instance's knowledge is. Safe for concurrent use.
 type Inbox struct {
-	bound time.Duration
+	period time.Duration
+	born   time.Time // local, monotonic
 
 	mu          sync.Mutex
 	subscribers []func(Notice)
+	forgetters  []func()
 	seen        map[string]time.Time // id to the local time of its delivery
 	pruned      time.Time
 	proven      time.Time // local, monotonic
 	recovered   time.Time // local, monotonic: when proof came back after a gap
 }
 
-// NewInbox returns an inbox whose knowledge counts as current while it was proven within the bound.
-func NewInbox(bound time.Duration) *Inbox {
-	return &Inbox{bound: bound, seen: make(map[string]time.Time)}
+// NewInbox returns an inbox of a feed that proves itself once in a period. Knowledge counts as current while it was proven
+// within two of them.
+func NewInbox(period time.Duration) *Inbox {
+	return &Inbox{period: period, born: localNow(), seen: make(map[string]time.Time)}
 }
 
 // Subscribe has every later notice applied by apply, in the order of subscription. Apply must not block and not deliver.
@@ -31,6 +35,14 @@ func (b *Inbox) Subscribe(apply func(Notice)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.subscribers = append(b.subscribers, apply)
+}
+
+// OnGap has forget called when proof comes back after it had lapsed: notices may have come and gone in the meantime.
+// Forget must not block and not deliver.
+func (b *Inbox) OnGap(forget func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.forgetters = append(b.forgetters, forget)
 }
 
 // Deliver applies n unless it has been applied. When it returns, n is applied, by this call or another.
@@ -64,8 +76,17 @@ func (b *Inbox) prune(now time.Time) {
 func (b *Inbox) Prove(began time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.proven.IsZero() && began.Sub(b.proven) > b.bound {
+	gap := began.Sub(b.born)
+	if !b.proven.IsZero() {
+		gap = began.Sub(b.proven)
+	}
+	if gap > b.period+b.period/2 { // a catch-up has failed
 		b.recovered = localNow()
+	}
+	if gap > 2*b.period {
+		for _, forget := range b.forgetters {
+			forget()
+		}
 	}
 	if began.After(b.proven) {
 		b.proven = began
@@ -82,7 +103,7 @@ func (b *Inbox) Age() (time.Duration, bool) {
 // Current reports whether the instance may answer from what it knows.
 func (b *Inbox) Current() bool {
 	age, proven := b.Age()
-	return proven && age <= b.bound
+	return proven && age <= 2*b.period
 }
 
 // Steady reports whether the feed has been proven without a gap for at least d. Until then another instance may

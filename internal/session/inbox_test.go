@@ -32,38 +32,59 @@ func TestInboxAppliesEveryNoticeOnce(t *testing.T) {
 
 func TestInboxKnowsHowCurrentItIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := NewInbox(30 * time.Second)
-		state := func(current, steady bool) {
+		const period = 20 * time.Second
+		b := NewInbox(period)
+		gaps := 0
+		b.OnGap(func() { gaps++ })
+		state := func(current, steady bool, wantGaps int) {
 			t.Helper()
-			if b.Current() != current || b.Steady(time.Minute) != steady {
-				t.Errorf("current %t, steady %t", b.Current(), b.Steady(time.Minute))
+			if b.Current() != current || b.Steady(time.Minute) != steady || gaps != wantGaps {
+				t.Errorf("current %t, steady %t, %d gaps", b.Current(), b.Steady(time.Minute), gaps)
 			}
 		}
-		state(false, true)
+		state(false, true, 0)
 		b.Prove(time.Now())
-		state(true, true)
-		<-time.After(30 * time.Second)
-		state(true, true)
+		state(true, true, 0)
+		<-time.After(2 * period)
+		state(true, true, 0)
 		<-time.After(1)
-		state(false, true)
-		b.Prove(time.Now().Add(-40 * time.Second)) // a proof is worth what was known when it began
-		state(false, true)
+		state(false, true, 0)
+		b.Prove(time.Now().Add(-2*period - 1)) // a proof is worth what was known when it began
+		state(false, true, 0)
 		b.Prove(time.Now())
-		state(true, false)
-		<-time.After(time.Minute)
-		b.Prove(time.Now().Add(-30 * time.Second))
+		state(true, false, 1)
+		<-time.After(period)
+		b.Prove(time.Now()) // the usual
+		<-time.After(period + period/2)
+		b.Prove(time.Now()) // late, but not too late
+		<-time.After(15 * time.Second)
 		b.Prove(time.Now())
-		state(true, true)
+		state(true, true, 1)
+		<-time.After(period + period/2 + 1)
+		b.Prove(time.Now()) // a catch-up has failed
+		state(true, false, 1)
+	})
+}
+
+func TestAnInstanceBornIntoAnOutageIsNotSteady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewInbox(20 * time.Second)
+		<-time.After(31 * time.Second)
+		b.Prove(time.Now())
+		if b.Steady(time.Minute) {
+			t.Error("steady")
+		}
 	})
 }
 
 func TestTokensAreBounded(t *testing.T) {
-	known := newTokens()
+	const limit = 1000
+	known := newTokens(limit)
 	now := time.Unix(1000, 0)
 	put := func(uid UserID, n byte) tokenKey {
 		key := tokenKey{n}
 		copy(key[1:], uid)
-		known.Put(key, Identity{UserID: uid, ExpiresAt: now.Add(time.Minute)})
+		known.Put(key, Identity{UserID: uid, ExpiresAt: now.Add(time.Minute)}, now)
 		return key
 	}
 	bens := put("ben", 0)
@@ -81,11 +102,24 @@ func TestTokensAreBounded(t *testing.T) {
 	if _, ok := known.Get(last, now.Add(time.Minute)); ok {
 		t.Error("known at its expiry")
 	}
-	for n := range maxTokens {
+	for n := range limit {
 		put(UserID("user "+strconv.Itoa(n)), 1)
 	}
-	if len(known.known) > maxTokens || len(known.byUser) > maxTokens {
+	if len(known.known) > limit || len(known.byUser) > limit {
 		t.Errorf("%d tokens of %d users", len(known.known), len(known.byUser))
+	}
+	now = now.Add(time.Hour) // all of those have expired
+	for n := range limit {
+		put(UserID("later "+strconv.Itoa(n)), 1)
+	}
+	expired := 0
+	for _, id := range known.known {
+		if !now.Before(id.ExpiresAt) {
+			expired++
+		}
+	}
+	if expired > limit/10 {
+		t.Errorf("%d expired tokens are kept", expired)
 	}
 }
 

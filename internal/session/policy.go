@@ -41,6 +41,15 @@ type Policy struct {
 // WarnAt is when the user of s is to be warned of the idle timeout.
 func (p Policy) WarnAt(s Session) time.Time { return s.IdleDeadline().Add(-p.IdleWarning) }
 
+// TouchIntervalFor is the touch interval of s: short enough that activity is stored well before anybody is warned, also
+// for a session that began under a shorter idle timeout.
+func (p Policy) TouchIntervalFor(s Session) time.Duration {
+	if half := (s.IdleTimeout - p.IdleWarning) / 2; half > 0 {
+		return min(p.TouchInterval, half)
+	}
+	return min(p.TouchInterval, s.IdleTimeout/6)
+}
+
 // Deadline is when s ends if nothing more happens to it, and why.
 func (p Policy) Deadline(s Session) (time.Time, Reason) {
 	if idle := s.IdleDeadline(); idle.Before(s.ExpiresAt) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 )
 
 // SignIn is what the edge knows about the device that a session begins on.
@@ -50,19 +51,27 @@ func (r *Registry) Register(ctx context.Context, id Identity, in SignIn) (Regist
 			return Registration{}, err
 		}
 	}
+	// What follows from the session's being there goes through, also if nobody waits for the answer any more.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), welcomeTimeout)
+	defer cancel()
 	reg := Registration{Session: stored, Created: created}
 	if in.Replaces != "" && in.Replaces != s.ID {
 		if err := r.replace(ctx, s.UserID, in.Replaces); err != nil {
 			return Registration{}, err
 		}
 	}
-	if !created {
+	if created {
+		r.log.Info("session started", "session", s.ID, "user", s.UserID)
+	} else if now.Sub(stored.CreatedAt) > welcomeTimeout {
 		return reg, nil
 	}
-	r.log.Info("session started", "session", s.ID, "user", s.UserID)
-	reg.Evicted, err = r.welcome(ctx, stored)
+	reg.Evicted, err = r.welcome(ctx, stored, created)
 	return reg, err
 }
+
+// welcomeTimeout bounds what a registration does after its session has been created. If that failed, the client's next
+// attempt within this time does it.
+const welcomeTimeout = 10 * time.Second
 
 // CanRegister fails with reauth_required for a sign-in that is spent or too old, like [Registry.Register], and changes
 // nothing else.
@@ -140,7 +149,8 @@ func (r *Registry) roomFor(ctx context.Context, s Session, replaces ID) error {
 	return &Error{Op: "register", Code: CodeSessionLimit}
 }
 
-// liveSessions lists a user's live sessions in order of creation, and writes down the ends that time has brought.
+// liveSessions lists a user's sessions that are not known to be over, in order of creation, and writes down the ends
+// that time has brought.
 func (r *Registry) liveSessions(ctx context.Context, uid UserID) ([]Session, error) {
 	stored, err := r.store.UserSessions(ctx, uid, false)
 	if err != nil {
@@ -148,12 +158,12 @@ func (r *Registry) liveSessions(ctx context.Context, uid UserID) ([]Session, err
 	}
 	live := stored[:0]
 	for _, s := range stored {
-		switch s, err := r.judge(ctx, s); CodeOf(err) {
+		switch seen, err := r.judge(ctx, s); CodeOf(err) {
 		case "":
+			live = append(live, seen)
+		case CodeUnavailable: // nobody can tell yet: it counts
 			live = append(live, s)
-		case CodeSessionEnded:
 		default:
-			return nil, err
 		}
 	}
 	return live, nil
@@ -161,7 +171,7 @@ func (r *Registry) liveSessions(ctx context.Context, uid UserID) ([]Session, err
 
 // welcome keeps the limit after s has been created, and tells the user's other sessions. Every instance sees the
 // creations in the order of their commits, so of several at once each judges the same ones to be too many.
-func (r *Registry) welcome(ctx context.Context, s Session) (evicted []ID, err error) {
+func (r *Registry) welcome(ctx context.Context, s Session, created bool) (evicted []ID, err error) {
 	live, err := r.liveSessions(ctx, s.UserID)
 	if err != nil {
 		return nil, err
@@ -173,8 +183,8 @@ func (r *Registry) welcome(ctx context.Context, s Session) (evicted []ID, err er
 			return nil, r.withdraw(ctx, s)
 		}
 	}
-	if len(live) > 1 {
-		r.announce(ctx, s)
+	if created && len(live) > 1 {
+		r.announce(ctx, NewNotice(NoticeStarted, s.UserID, "", s.ID))
 	}
 	return evicted, err
 }
@@ -196,16 +206,15 @@ func (r *Registry) withdraw(ctx context.Context, s Session) error {
 	if err := r.store.Withdraw(ctx, s.ID); err != nil {
 		return err
 	}
+	r.announce(ctx, NewNotice(NoticeEnded, s.UserID, ReasonSessionLimit, s.ID))
 	return &Error{Op: "register", Code: CodeSessionLimit}
 }
 
-// announce tells the user's other sessions that s began. It is a courtesy: that it fails undoes nothing.
-func (r *Registry) announce(ctx context.Context, s Session) {
-	n := NewNotice(NoticeStarted, s.UserID, "", s.ID)
-	n.At = s.CreatedAt
-	if err := r.publisher.Publish(ctx, n); err != nil {
-		r.log.Warn("start of session not announced", "session", s.ID, "error", err)
-		return
-	}
+// announce tells every instance of what no commit of the store tells. That it fails undoes nothing.
+func (r *Registry) announce(ctx context.Context, n Notice) {
+	n.At = r.clock.Now()
 	r.inbox.Deliver(n)
+	if err := r.publisher.Publish(ctx, n); err != nil {
+		r.log.Warn("notice not published", "kind", n.Kind, "user", n.UserID, "error", err)
+	}
 }

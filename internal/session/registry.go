@@ -52,8 +52,9 @@ func NewRegistry(s Settings, p Ports) *Registry {
 		activity: newActivity(s.Policy, p.Store, p.Clock, p.Inbox, p.After, p.Log),
 	}
 	r.states.found = r.endGone
-	r.activity.stored = r.states.Put
+	r.activity.stored, r.activity.gone = r.states.Put, r.states.Drop
 	p.Inbox.Subscribe(r.states.Apply)
+	p.Inbox.OnGap(r.states.Clear)
 	return r
 }
 
@@ -97,20 +98,24 @@ func (r *Registry) settled(s Session, now time.Time) Session {
 	return r.settings.Settle(s, now)
 }
 
-// Touch records that the user of a live session is active, see [Activity.Touch].
+// Touch records that the user of a session is active now, see [Activity.Touch]. Unless the session is active without doubt it
+// is looked at again first: another instance may know better, a session that is over stays so, and a warning is not taken
+// back in vain.
 func (r *Registry) Touch(ctx context.Context, s Session) (Session, error) {
+	at := r.clock.Now()
 	s = r.states.Newer(s)
-	if phase, _ := r.settings.Phase(s, r.clock.Now()); phase == PhaseWarned {
-		// Another instance may know better, and a reset is not announced in vain.
-		switch current, err := r.Look(ctx, s); CodeOf(err) {
-		case "":
+	seen := s
+	seen.LastActive = r.activity.Last(s)
+	if phase, _ := r.settings.Phase(seen, at); phase != PhaseActive {
+		switch current, err := r.Look(ctx, s); {
+		case err == nil:
 			s = current
-		case CodeUnavailable: // the activity counts all the same
-		default:
+		case CodeOf(err) != CodeUnavailable || !phase.Live():
 			return s, err
+		default: // the activity counts all the same
 		}
 	}
-	return r.activity.Touch(ctx, s)
+	return r.activity.Touch(ctx, s, at)
 }
 
 // TouchLater is [Registry.Touch] for a caller that cannot wait; [Registry.Flush] waits for it.
@@ -140,38 +145,23 @@ func (r *Registry) live(ctx context.Context, id Identity) (Session, error) {
 	if err != nil {
 		return Session{}, missingIsRequired(err)
 	}
-	s.LastActive = r.activity.Last(s)
-	if phase, _ := r.settings.Phase(s, r.clock.Now()); phase == PhaseIdle {
+	if r.settled(s, r.clock.Now()).EndReason == ReasonIdleTimeout && s.Status == StatusActive {
 		return r.Look(ctx, s) // another instance may have stored activity since
 	}
 	return r.judge(ctx, s)
 }
 
-// judge returns s, just read, if it is live.
+// judge returns s, just read, with its latest activity, if it is live. What time has ended is written down as ended; that it
+// cannot be written does not make it live.
 func (r *Registry) judge(ctx context.Context, s Session) (Session, error) {
-	s.LastActive = r.activity.Last(s)
-	phase, _ := r.settings.Phase(s, r.clock.Now())
-	switch phase {
-	case PhaseActive, PhaseWarned:
-		return s, nil
-	case PhaseIdle:
-		if !r.inbox.Steady(r.settings.TouchInterval) {
-			return Session{}, &Error{Op: "judge", Code: CodeUnavailable, Message: "recovering from an outage"}
-		}
-		return r.endPassed(ctx, s)
-	case PhaseExpired:
-		return r.endPassed(ctx, s)
-	case PhaseEnded:
-	}
-	return Session{}, EndedError(s)
-}
-
-// endPassed writes down the end of a session past its deadline. That it cannot be written does not make it live.
-func (r *Registry) endPassed(ctx context.Context, s Session) (Session, error) {
-	over := r.settings.Settle(s, r.clock.Now())
-	e := End{Reason: over.EndReason, By: ActorSystem, At: over.EndedAt}
-	if e.Reason == ReasonIdleTimeout {
-		e.IfLastActive = s.LastActive
+	over, e, err := r.passed(s)
+	switch {
+	case err != nil:
+		return Session{}, err
+	case over.Status == StatusActive:
+		return over, nil
+	case s.Status == StatusEnded:
+		return Session{}, EndedError(s)
 	}
 	stored, ended, err := r.end(ctx, s, e)
 	switch {
@@ -179,11 +169,27 @@ func (r *Registry) endPassed(ctx context.Context, s Session) (Session, error) {
 		r.log.Warn("end of session not written yet", "session", s.ID, "reason", e.Reason, "error", err)
 		return Session{}, EndedError(over)
 	case !ended && stored.Status == StatusActive: // activity came in between
-		stored.LastActive = r.activity.Last(stored)
-		return stored, nil
+		return r.judge(ctx, stored)
 	default:
 		return Session{}, EndedError(stored)
 	}
+}
+
+// passed returns a stored session as it is now and, where time has ended it, the end to be written. After an outage it
+// fails with unavailable for an idle session: another instance may be about to store activity that the outage held up.
+func (r *Registry) passed(s Session) (now Session, e End, err error) {
+	now = r.settled(s, r.clock.Now())
+	if now.Status == s.Status {
+		return now, End{}, nil
+	}
+	e = End{Reason: now.EndReason, By: ActorSystem, At: now.EndedAt}
+	if e.Reason == ReasonIdleTimeout {
+		if !r.inbox.Steady(r.settings.TouchInterval) {
+			return now, e, &Error{Op: "judge", Code: CodeUnavailable, Message: "recovering from an outage"}
+		}
+		e.IfLastActive = s.LastActive
+	}
+	return now, e, nil
 }
 
 // end ends one session with its notice, and has this instance act on it before it returns.

@@ -526,3 +526,92 @@ func TestTouchLaterIsFlushed(t *testing.T) {
 		}
 	})
 }
+
+// What is acknowledged as ended is stored as ended, or was not acknowledged.
+func TestAnEndThatCannotBeWrittenIsNotAcknowledged(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		_, s := w.signIn(i, "ana")
+		w.pass(policy.IdleTimeout + time.Minute)
+		i.store.Before(func(op string) { i.store.SetDown(op == "End") })
+		wantCode(t, i.registry.AdminEnd(w.Context(), "boss", s.ID), session.CodeUnavailable)
+	})
+}
+
+// While nobody can tell whether a session is idle, somebody can still end it.
+func TestEndingDuringTheRecoveryFromAnOutage(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		_, idle := w.signIn(i, "ana")
+		w.pass(policy.IdleTimeout - time.Minute)
+		_, current := w.signIn(i, "ana")
+		i.stopFeed()
+		w.pass(2 * time.Minute)
+		i.runFeed(w)
+		w.signIn(i, "ana") // and sign in beside it
+		wantCode(t, i.registry.EndOwn(w.Context(), current, idle.ID), "")
+		w.ended(idle.ID, session.ReasonRevoked)
+	})
+}
+
+func TestARetryKeepsTheLimitThatTheFirstAttemptDidNot(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.settings.MaxSessions = 2
+		i := w.start()
+		_, first := w.signIn(i, "ana")
+		w.signIn(i, "ana")
+		w.pass(time.Second)
+		token := w.accounts.SignIn("ana")
+		i.store.Before(func(op string) { i.store.SetDown(op == "End") })
+		_, err := w.tryRegister(i, token)
+		wantCode(t, err, session.CodeUnavailable)
+		i.store.Before(func(string) { i.store.SetDown(false) })
+		reg, err := w.tryRegister(i, token)
+		if err != nil || reg.Created || !slices.Equal(reg.Evicted, []session.ID{first.ID}) {
+			t.Errorf("%+v, %v", reg, err)
+		}
+	})
+}
+
+func TestARegistrationGoesThroughWithoutItsCaller(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.settings.MaxSessions = 1
+		i := w.start()
+		_, old := w.signIn(i, "ana")
+		w.pass(time.Second)
+		ctx, hangUp := context.WithCancel(w.Context())
+		i.store.Before(func(op string) {
+			if op == "UserSessions" {
+				hangUp()
+			}
+		})
+		if _, err := i.registry.Register(ctx, w.accounts.Identity(w.accounts.SignIn("ana")), session.SignIn{}); err != nil {
+			t.Fatal(err)
+		}
+		w.ended(old.ID, session.ReasonSessionLimit)
+	})
+}
+
+func TestAWithdrawnSessionIsForgottenByThoseWhoSawIt(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.settings.MaxSessions, w.settings.LimitPolicy = 1, session.LimitReject
+		a, b := w.start(), w.start()
+		var token, other string
+		a.store.Before(func(op string) {
+			switch op {
+			case "Create": // somebody is faster
+				w.register(b, other)
+			case "Withdraw":
+				w.admit(b, token, "") // seen in between
+			}
+		})
+		w.pass(time.Second)
+		other = w.accounts.SignIn("ana")
+		w.pass(time.Second)
+		token = w.accounts.SignIn("ana")
+		_, err := w.tryRegister(a, token)
+		wantCode(t, err, session.CodeSessionLimit)
+		w.pass(0)
+		w.admit(b, token, session.CodeSessionRequired)
+	})
+}

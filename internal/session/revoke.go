@@ -9,7 +9,10 @@ import (
 // EndOwn ends one of the caller's own sessions, for the reason logout if it is the one the request came with and
 // revoked otherwise. One that is over already stays as it is. It fails with not_found for another user's.
 func (r *Registry) EndOwn(ctx context.Context, caller Session, id ID) error {
-	s, err := r.Session(ctx, caller.UserID, id)
+	s, err := r.find(ctx, id)
+	if err == nil && s.UserID != caller.UserID {
+		err = &Error{Op: "end", Code: CodeNotFound}
+	}
 	if err != nil {
 		return err
 	}
@@ -76,10 +79,13 @@ func (r *Registry) endEach(ctx context.Context, uid UserID, choose func(Session)
 	return count, errors.Join(failures...)
 }
 
-// endLive ends a session for a reason of somebody's, unless time was faster: that end is written down instead.
+// endLive ends a stored session for a reason of somebody's, unless time was faster: that end is written down instead.
 func (r *Registry) endLive(ctx context.Context, s Session, e End) (ended bool, err error) {
-	if _, err := r.judge(ctx, s); CodeOf(err) == CodeSessionEnded {
-		return false, nil
+	if over, natural, err := r.passed(s); err == nil && over.Status != s.Status {
+		stored, _, err := r.end(ctx, s, natural)
+		if err != nil || stored.Status == StatusEnded {
+			return false, err
+		}
 	}
 	_, ended, err = r.end(ctx, s, e)
 	return ended, err

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -32,6 +33,7 @@ type states struct {
 	found    func(context.Context, Account) // told of every look-up
 
 	flights singleflight.Group
+	changes atomic.Uint64 // the last value of any state's changes: none is ever used twice
 	mu      sync.Mutex
 	known   map[UserID]*state
 }
@@ -39,7 +41,7 @@ type states struct {
 // state is what is known about one user.
 type state struct {
 	mu        sync.Mutex
-	changes   uint64 // counts what contradicts knowledge: what was read under another count is not kept
+	changes   uint64 // changes with all that contradicts knowledge: what was read under another value is not kept
 	account   Account
 	checked   time.Time // local time of the account's look-up, zero if there is none
 	user      User
@@ -62,7 +64,7 @@ func (st *states) of(uid UserID) *state {
 			}
 			delete(st.known, other)
 		}
-		u = &state{sessions: make(map[ID]Session)}
+		u = &state{changes: st.changes.Add(1), sessions: make(map[ID]Session)}
 		st.known[uid] = u
 	}
 	return u
@@ -78,7 +80,7 @@ func (st *states) Apply(n Notice) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.changes++
+	u.changes = st.changes.Add(1)
 	for id, s := range u.sessions {
 		if n.Concerns(s.UserID, id, s.AuthTime) {
 			delete(u.sessions, id)
@@ -143,14 +145,12 @@ func (st *states) Account(ctx context.Context, uid UserID, maxAge time.Duration)
 		})
 }
 
-// PutAccount keeps an account that has been looked up by other means, and returns the one known before, if any.
-func (st *states) PutAccount(a Account) (before Account, known bool) {
+// PutAccount keeps an account that has been looked up by other means.
+func (st *states) PutAccount(a Account) {
 	u := st.of(a.UserID)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	before, known = u.account, u.account.UserID != ""
 	u.account, u.checked = a, localNow()
-	return before, known
 }
 
 // Session returns a session, from memory where it is known. It fails with not_found.
@@ -168,14 +168,35 @@ func (st *states) Session(ctx context.Context, uid UserID, id ID) (Session, erro
 		})
 }
 
-// Reread is Session, past the memory.
+// Reread reads a session past the memory, and leaves what it remembers as it is unless the answer is newer. Simultaneous
+// callers share one read, unless a notice about the user came between them. It fails with not_found.
 func (st *states) Reread(ctx context.Context, uid UserID, id ID) (Session, error) {
 	u := st.of(uid)
 	u.mu.Lock()
-	delete(u.sessions, id)
-	u.changes++
+	changes := u.changes
 	u.mu.Unlock()
-	return st.Session(ctx, uid, id)
+	s, err := fly(ctx, st, fmt.Sprint("reread/", id, "/", changes), storeTimeout,
+		func(ctx context.Context) (Session, error) { return st.store.Session(ctx, id) })
+	if err == nil {
+		st.Put(s)
+	}
+	return s, err
+}
+
+// Drop forgets a session.
+func (st *states) Drop(s Session) {
+	u := st.of(s.UserID)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.changes = st.changes.Add(1)
+	delete(u.sessions, s.ID)
+}
+
+// Clear forgets everything.
+func (st *states) Clear() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	clear(st.known)
 }
 
 // key names a read that callers may share. A fresh one is shared with nobody: it has to begin after its caller asked.
@@ -199,19 +220,9 @@ func load[T any](ctx context.Context, st *states, u *state, key string, timeout 
 		if ok {
 			return v, nil
 		}
-		flight := st.flights.DoChan(fmt.Sprint(key, "/", changes), func() (any, error) {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
-			defer cancel()
-			return read(ctx)
-		})
-		select {
-		case <-ctx.Done():
-			return v, Unavailable("wait", ctx.Err())
-		case got := <-flight:
-			if got.Err != nil {
-				return v, got.Err
-			}
-			v = got.Val.(T) //nolint:forcetypeassert // a key belongs to one type
+		v, err := fly(ctx, st, fmt.Sprint(key, "/", changes), timeout, read)
+		if err != nil {
+			return v, err
 		}
 		u.mu.Lock()
 		current := u.changes == changes
@@ -222,5 +233,21 @@ func load[T any](ctx context.Context, st *states, u *state, key string, timeout 
 		if current {
 			return v, nil
 		}
+	}
+}
+
+// fly shares a read among the callers that name it alike. It goes on for the others when one of them gives up.
+func fly[T any](ctx context.Context, st *states, key string, timeout time.Duration, read func(context.Context) (T, error)) (v T, err error) {
+	flight := st.flights.DoChan(key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+		defer cancel()
+		return read(ctx)
+	})
+	select {
+	case <-ctx.Done():
+		return v, Unavailable("wait", ctx.Err())
+	case got := <-flight:
+		v, _ = got.Val.(T) // the zero value of a failure may be another's
+		return v, got.Err
 	}
 }

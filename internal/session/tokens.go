@@ -18,13 +18,15 @@ type tokenKey = [sha256.Size]byte
 // tokens remembers verified tokens until they expire, so that a token costs one verification. Only tokens that have been
 // verified enter, so a flood of bad ones moves nothing. Safe for concurrent use.
 type tokens struct {
+	limit int
+
 	mu     sync.RWMutex
 	known  map[tokenKey]Identity
 	byUser map[UserID][]tokenKey // oldest first
 }
 
-func newTokens() *tokens {
-	return &tokens{known: make(map[tokenKey]Identity), byUser: make(map[UserID][]tokenKey)}
+func newTokens(limit int) *tokens {
+	return &tokens{limit: limit, known: make(map[tokenKey]Identity), byUser: make(map[UserID][]tokenKey)}
 }
 
 // wellFormed reports whether a token is worth a look: not empty, not huge, three parts.
@@ -40,18 +42,23 @@ func (t *tokens) Get(key tokenKey, now time.Time) (Identity, bool) {
 	return id, ok && now.Before(id.ExpiresAt)
 }
 
-// Put remembers a verified token. A user's oldest and, beyond the bound, anybody's make room.
-func (t *tokens) Put(key tokenKey, id Identity) {
+// Put remembers a verified token. A user's oldest and, beyond the bound, anybody's make room. Each one that comes has a few
+// others looked at, so that expired ones do not pile up.
+func (t *tokens) Put(key tokenKey, id Identity, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if _, ok := t.known[key]; ok {
 		return
 	}
+	looked := 0
 	for _, other := range t.known { // in random order
-		if len(t.known) < maxTokens {
+		full := len(t.known) >= t.limit
+		if looked++; looked > 4 && !full {
 			break
 		}
-		t.drop(other.UserID)
+		if full || !now.Before(other.ExpiresAt) {
+			t.drop(other.UserID)
+		}
 	}
 	if len(t.byUser[id.UserID]) >= maxTokensPerUser {
 		t.drop(id.UserID)
