@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 	"github.com/spf13/pflag"
+	"golang.org/x/oauth2/google"
 )
 
 // config is every setting of the service. The tag env names the variable, and in kebab case the flag; default and dev hold
@@ -49,8 +52,8 @@ type config struct {
 	LogFormat        string         `env:"LOG_FORMAT" default:"json" dev:"text" help:"text, or json in Cloud Logging's field names"`
 	LogLevel         slog.Level     `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error"`
 	dev              bool
-	googleCloudProj  string
 	touchIntervalSet bool
+	originsSet       bool
 }
 
 // configFlags adds a flag for every setting, and returns a function that reads those that were given.
@@ -113,7 +116,7 @@ func settings() func(yield func(reflect.StructField) bool) {
 }
 
 // loadConfig reads the settings: a flag wins over the variable, the variable over the default. Every fault is reported.
-func loadConfig(dev bool, flag, lookup func(string) (string, bool)) (config, error) {
+func loadConfig(ctx context.Context, dev bool, flag, lookup func(string) (string, bool)) (config, error) {
 	c := config{dev: dev}
 	given := make(map[string]string)
 	for field := range settings() {
@@ -122,15 +125,20 @@ func loadConfig(dev bool, flag, lookup func(string) (string, bool)) (config, err
 		if !ok {
 			value, ok = lookup(variable)
 		}
-		if variable == "TOUCH_INTERVAL" {
+		switch variable {
+		case "TOUCH_INTERVAL":
 			c.touchIntervalSet = ok
+		case "ALLOWED_ORIGINS":
+			c.originsSet = ok
 		}
 		if !ok {
 			value = defaultOf(field, dev)
 		}
 		given[variable] = strings.TrimSpace(value)
 	}
-	c.googleCloudProj, _ = lookup("GOOGLE_CLOUD_PROJECT")
+	if given["FIREBASE_PROJECT_ID"] == "" && !dev {
+		given["FIREBASE_PROJECT_ID"] = projectOf(ctx, lookup)
+	}
 	err := env.ParseWithOptions(&c, env.Options{Environment: given, FuncMap: map[reflect.Type]env.ParserFunc{
 		reflect.TypeFor[time.Duration](): parseDuration,
 		reflect.TypeFor[netip.Prefix]():  func(text string) (any, error) { return netip.ParsePrefix(strings.TrimSpace(text)) },
@@ -143,6 +151,18 @@ func loadConfig(dev bool, flag, lookup func(string) (string, bool)) (config, err
 		return c, usageError{err}
 	}
 	return c, nil
+}
+
+// projectOf returns the project that the environment or the credentials name, empty if neither does.
+func projectOf(ctx context.Context, lookup func(string) (string, bool)) string {
+	if project, _ := lookup("GOOGLE_CLOUD_PROJECT"); project != "" {
+		return project
+	}
+	credentials, err := google.FindDefaultCredentials(ctx)
+	if err != nil {
+		return "" // there are none, or none that can be read: the missing project is what to report
+	}
+	return credentials.ProjectID
 }
 
 // settingError is a fault of one setting.
@@ -186,6 +206,9 @@ func faulty(faults []error) map[string]bool {
 // parseDuration reads 30s or 5m; a bare integer is milliseconds.
 func parseDuration(text string) (any, error) {
 	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
+		if ms > math.MaxInt64/int64(time.Millisecond) || ms < math.MinInt64/int64(time.Millisecond) {
+			return nil, strconv.ErrRange
+		}
 		return time.Duration(ms) * time.Millisecond, nil
 	}
 	return time.ParseDuration(text)

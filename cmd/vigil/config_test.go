@@ -18,7 +18,8 @@ func load(t *testing.T, dev bool, args []string, variables map[string]string) (c
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
 	}
-	return loadConfig(dev, flag, func(name string) (string, bool) { v, ok := variables[name]; return v, ok })
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "none") // so that nobody's own name a project
+	return loadConfig(t.Context(), dev, flag, func(name string) (string, bool) { v, ok := variables[name]; return v, ok })
 }
 
 func TestSettings(t *testing.T) {
@@ -30,7 +31,7 @@ func TestSettings(t *testing.T) {
 	}{
 		"defaults": {check: func(c config) bool {
 			return c.Addr == "127.0.0.1:8080" && c.IdleTimeout == 30*time.Minute && c.TouchInterval == 5*time.Minute &&
-				c.MaxSessions == 5 && c.Store == "firestore" && c.LogFormat == "json" && c.ProjectID == "" && len(c.AllowedOrigins) == 0
+				c.MaxSessions == 5 && c.Store == "firestore" && c.LogFormat == "json" && len(c.AllowedOrigins) == 0
 		}},
 		"defaults of dev": {dev: true, check: func(c config) bool {
 			return c.Store == "memory" && c.LogFormat == "text" && c.ProjectID == "demo-vigil"
@@ -68,6 +69,12 @@ func TestSettings(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if c.variables == nil {
+				c.variables = make(map[string]string)
+			}
+			if _, ok := c.variables["GOOGLE_CLOUD_PROJECT"]; !ok {
+				c.variables["GOOGLE_CLOUD_PROJECT"] = "demo"
+			}
 			got, err := load(t, c.dev, c.args, c.variables)
 			if err != nil || !c.check(got) {
 				t.Errorf("%+v, %v", got, err)
@@ -101,9 +108,16 @@ func TestFaultsOfSettings(t *testing.T) {
 			variables: map[string]string{"ADDR": "8080", "TRUSTED_PROXIES": "10.0.0.1", "ALLOWED_ORIGINS": "*", "ADMIN_CLAIM": "", "SOCKETS_PER_SESSION": "0"},
 			faults:    []string{"ADDR", "ADMIN_CLAIM", "ALLOWED_ORIGINS", "SOCKETS_PER_SESSION", "TRUSTED_PROXIES"},
 		},
-		"dev": {dev: true, variables: map[string]string{"STORE": "firestore", "IDENTITY_ADDR": "here"}, faults: []string{"IDENTITY_ADDR", "STORE"}},
+		"dev": {dev: true, variables: map[string]string{"STORE": "firestore", "IDENTITY_ADDR": "here", "FIREBASE_PROJECT_ID": ""},
+			faults: []string{"FIREBASE_PROJECT_ID", "IDENTITY_ADDR", "STORE"}},
+		"dev open to the network":         {dev: true, variables: map[string]string{"ADDR": ":8080", "IDENTITY_ADDR": "0.0.0.0:9099"}, faults: []string{"ADDR", "IDENTITY_ADDR"}},
+		"more milliseconds than time has": {variables: map[string]string{"RETENTION": "18446744073709552"}, faults: []string{"RETENTION"}},
+		"no project":                      {variables: map[string]string{"GOOGLE_CLOUD_PROJECT": ""}, faults: []string{"FIREBASE_PROJECT_ID"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if _, ok := c.variables["GOOGLE_CLOUD_PROJECT"]; !ok {
+				c.variables["GOOGLE_CLOUD_PROJECT"] = "demo"
+			}
 			_, err := load(t, c.dev, nil, c.variables)
 			if err == nil || exitCode(err) != 2 {
 				t.Fatalf("accepted, or exit code %d: %v", exitCode(err), err)
@@ -121,7 +135,7 @@ func TestFaultsOfSettings(t *testing.T) {
 }
 
 func TestOrigins(t *testing.T) {
-	dev, listed := config{dev: true}, config{dev: true, AllowedOrigins: []string{"https://dashboard.example.com"}}
+	dev, listed := config{dev: true}, config{dev: true, originsSet: true, AllowedOrigins: []string{"https://dashboard.example.com"}}
 	for origin, want := range map[string][2]bool{
 		"http://localhost:3000": {true, false}, "http://127.0.0.1": {true, false}, "http://[::1]:3000": {true, false},
 		"https://dashboard.example.com": {false, true}, "https://dashboard.example.com.evil.example": {false, false},

@@ -33,7 +33,7 @@ func newDev(env environment) *cobra.Command {
 	}
 	flag := configFlags(cmd.Flags(), true)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := loadConfig(true, flag, env.lookup)
+		c, err := loadConfig(cmd.Context(), true, flag, env.lookup)
 		if err != nil {
 			return err
 		}

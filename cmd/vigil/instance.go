@@ -24,8 +24,10 @@ const (
 	readTimeout       = 15 * time.Second
 	idleConnTimeout   = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
-	// drainTimeout is how long a shutdown may take: less than the 30 seconds that platforms commonly give.
-	drainTimeout = 25 * time.Second
+	// drainTimeout is how long sockets and requests have to end at a shutdown, and flushTimeout how long activity has to be
+	// stored after that: together less than the 30 seconds that platforms commonly give.
+	drainTimeout = 18 * time.Second
+	flushTimeout = 8 * time.Second
 	// maxClockOffset is how far the local clock may be off before an instance says so: tokens are verified by it.
 	maxClockOffset = time.Minute
 )
@@ -123,8 +125,10 @@ func (i *instance) run(ctx context.Context, listener net.Listener) error {
 func (i *instance) serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	var running sync.WaitGroup
-	running.Go(func() { i.deadlines.Run(background) })
+	ticking, stopTicking := context.WithCancel(background)
+	defer stopTicking()
+	var running, clockwork sync.WaitGroup
+	clockwork.Go(func() { i.deadlines.Run(ticking) })
 	running.Go(func() { i.hub.CheckAccounts(background) })
 	running.Go(func() { i.finishRevocations(background) })
 	running.Go(func() { _ = i.backend.feed.Run(background, i.inbox) }) // ends with background only
@@ -144,17 +148,29 @@ func (i *instance) serve(ctx context.Context, listener net.Listener, handler htt
 	}
 	i.log.Info("shutting down", "sockets", i.hub.Sockets())
 	i.draining.Store(true)
-	limit, cancel := context.WithTimeout(background, drainTimeout)
+	failure = errors.Join(failure, i.drain(background, server))
+	stopTicking()
+	clockwork.Wait()
+	flush, cancel := context.WithTimeout(background, flushTimeout)
 	defer cancel()
-	var requests sync.WaitGroup
-	requests.Go(func() { failure = errors.Join(failure, server.Shutdown(limit)) })
-	i.hub.Drain(limit)
-	i.sockets.Close(limit)
-	requests.Wait()
-	failure = errors.Join(failure, i.registry.Flush(limit))
+	failure = errors.Join(failure, i.registry.Flush(flush))
 	stop()
 	running.Wait()
 	return errors.Join(failure, i.backend.close())
+}
+
+// drain ends the sockets and the requests, at the same time.
+func (i *instance) drain(ctx context.Context, server *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	var sockets sync.WaitGroup
+	sockets.Go(func() {
+		i.hub.Drain(ctx)
+		i.sockets.Close(ctx)
+	})
+	err := server.Shutdown(ctx)
+	sockets.Wait()
+	return err
 }
 
 // finishRevocations completes what other instances have left undone, at start and ever again.

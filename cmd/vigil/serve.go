@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/oauth2/google"
 
 	"github.com/vigilhq/vigil/firestore"
 	"github.com/vigilhq/vigil/internal/fireauth"
@@ -26,7 +24,7 @@ func newServe(env environment) *cobra.Command {
 	}
 	flag := configFlags(cmd.Flags(), false)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := loadConfig(false, flag, env.lookup)
+		c, err := loadConfig(cmd.Context(), false, flag, env.lookup)
 		if err != nil {
 			return err
 		}
@@ -36,13 +34,6 @@ func newServe(env environment) *cobra.Command {
 }
 
 func serve(ctx context.Context, c config, log *slog.Logger) error {
-	if c.ProjectID == "" {
-		credentials, err := google.FindDefaultCredentials(ctx)
-		if err != nil || credentials.ProjectID == "" {
-			return usageError{errors.Join(settingError{"FIREBASE_PROJECT_ID", "not set, and neither GOOGLE_CLOUD_PROJECT nor the credentials name a project"}, err)}
-		}
-		c.ProjectID = credentials.ProjectID
-	}
 	clock := session.NewClock()
 	auth, err := openAuth(ctx, c, c.AuthEmulator, clock, log)
 	if err != nil {

@@ -16,9 +16,6 @@ func (c *config) complete() {
 	if !c.touchIntervalSet {
 		c.TouchInterval = min(c.IdleTimeout/6, (c.IdleTimeout-c.IdleWarning)/2)
 	}
-	if c.ProjectID == "" {
-		c.ProjectID = c.googleCloudProj
-	}
 }
 
 // faults lists what is wrong with settings that could be read and with their combinations.
@@ -55,11 +52,15 @@ func (c *config) faults(unread map[string]bool) []error {
 	check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT", "%q is neither text nor json", c.LogFormat)
 	check(c.AdminClaim != "", "ADMIN_CLAIM", "must name a claim")
 	check(isAddress(c.Addr), "ADDR", "%q is not host:port", c.Addr)
+	check(c.ProjectID != "", "FIREBASE_PROJECT_ID", "not set, and neither GOOGLE_CLOUD_PROJECT nor the credentials name a project")
 	for _, origin := range c.AllowedOrigins {
 		check(isOrigin(origin), "ALLOWED_ORIGINS", "%q is not an origin such as https://dashboard.example.com", origin)
 	}
 	if c.dev {
+		const exposed = "%q is not a loopback address: vigil dev hands out tokens for any account to whoever reaches it"
 		check(isAddress(c.IdentityAddr), "IDENTITY_ADDR", "%q is not host:port", c.IdentityAddr)
+		check(!isAddress(c.IdentityAddr) || isLoopback(c.IdentityAddr), "IDENTITY_ADDR", exposed, c.IdentityAddr)
+		check(!isAddress(c.Addr) || isLoopback(c.Addr), "ADDR", exposed, c.Addr)
 		check(c.Store == "memory", "STORE", "%q: vigil dev keeps its sessions in memory", c.Store)
 		return faults
 	}
@@ -73,6 +74,16 @@ func (c *config) faults(unread map[string]bool) []error {
 func isAddress(addr string) bool {
 	_, port, err := net.SplitHostPort(addr)
 	return err == nil && port != ""
+}
+
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	return err == nil && isLoopbackHost(host)
+}
+
+func isLoopbackHost(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // isOrigin accepts the serialisation of an origin that browsers send (RFC 6454, section 6.2).
@@ -108,14 +119,9 @@ func (c *config) allowedOrigin(origin string) bool {
 			return true
 		}
 	}
-	if !c.dev || len(c.AllowedOrigins) > 0 || !isOrigin(origin) {
+	if !c.dev || c.originsSet || !isOrigin(origin) {
 		return false
 	}
 	u, err := url.Parse(origin)
-	if err != nil {
-		return false
-	}
-	host := u.Hostname()
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return err == nil && isLoopbackHost(u.Hostname())
 }
