@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"cmp"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -71,7 +70,10 @@ func (a *api) register(c echo.Context, id session.Identity) error {
 	}
 	if err != nil {
 		// A sign-in that is spent comes before a bad request.
-		return cmp.Or(a.Registry.CanRegister(contextOf(c), id), err)
+		if spent := a.Registry.CanRegister(contextOf(c), id); session.CodeOf(spent) == session.CodeReauthRequired {
+			return spent
+		}
+		return err
 	}
 	agent := userAgent(c.Request())
 	reg, err := a.Registry.Register(contextOf(c), id, session.SignIn{

@@ -194,12 +194,13 @@ func TestOutagesSignNobodyOut(t *testing.T) {
 		a := p.call(http.MethodGet, "/v1/sessions/current", ana.idToken, nil)
 		return a.status == http.StatusServiceUnavailable && a.text("code") == "unavailable" && a.header.Get("Retry-After") != ""
 	})
-	tab.stillOpen()
+	tab.wantClose(wire.CloseUnavailable)
 	w.intercept(nil)
 	eventually(t, "recovery from the identity outage", func() bool {
 		return p.call(http.MethodGet, "/v1/sessions/current", ana.idToken, nil).status == http.StatusOK
 	})
 
+	tab = ana.connect(p)
 	proxy.Cut() // the store stops
 	eventually(t, "known state is over without the store", func() bool {
 		a := p.call(http.MethodGet, "/v1/sessions/current", ana.idToken, nil)

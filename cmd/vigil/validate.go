@@ -61,6 +61,7 @@ func (c *config) faults(unread map[string]bool) []error {
 		check(isAddress(c.IdentityAddr), "IDENTITY_ADDR", "%q is not host:port", c.IdentityAddr)
 		check(!isAddress(c.IdentityAddr) || isLoopback(c.IdentityAddr), "IDENTITY_ADDR", exposed, c.IdentityAddr)
 		check(!isAddress(c.Addr) || isLoopback(c.Addr), "ADDR", exposed, c.Addr)
+		check(c.TenantID == "", "TENANT_ID", "%q: vigil dev's accounts have no tenants", c.TenantID)
 		check(c.Store == "memory", "STORE", "%q: vigil dev keeps its sessions in memory", c.Store)
 		return faults
 	}

@@ -69,6 +69,9 @@ func (want expected) read(token string, now time.Time) (session.Identity, error)
 		return session.Identity{}, errors.New("iat is not in the past")
 	case id.ExpiresAt.IsZero():
 		return session.Identity{}, errors.New("exp is not a time")
+	case strings.Contains(sid, "/"):
+		// A slash parts uid and sid in what a session's id is computed from: with another, two users could share an id.
+		return session.Identity{}, errors.New("sid contains a slash")
 	case !now.Before(id.ExpiresAt):
 		return session.Identity{}, errExpired
 	}

@@ -313,3 +313,15 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// Of two users whose uid and sid come to the same text, one has a sid with a slash.
+func TestSIDsWithASlashAreInvalid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, sid := range []string{"x/777", "/", "a/"} {
+			_, err := newGoogle(t).production().Verify(t.Context(), goodToken(object{"sid": sid}))
+			if got := session.CodeOf(err); got != session.CodeTokenInvalid {
+				t.Errorf("%q: %q (%v)", sid, got, err)
+			}
+		}
+	})
+}

@@ -5,32 +5,56 @@ import (
 	"time"
 
 	"github.com/vigilhq/vigil/internal/session"
+	"github.com/vigilhq/vigil/internal/wire"
 )
 
+// accountRetry is how soon a failed check is repeated.
+const accountRetry = time.Second
+
 // CheckAccounts asks Firebase about the accounts with open sockets, again and again until ctx is done: the end of an account,
-// its disabling and the revocation of its tokens outside Vigil reach sockets that send no requests.
+// its disabling and the revocation of its tokens outside Vigil reach sockets that send no requests. While Firebase does
+// not answer, sockets live on what is known, until that is older than it may be.
 func (h *Hub) CheckAccounts(ctx context.Context) {
-	ticker := time.NewTicker(h.options.TokenCheckInterval)
-	defer ticker.Stop()
-	for {
+	// Early enough to try again a few times before what is known is too old.
+	interval := min(h.options.TokenCheckInterval, h.registry.Settings().UserStateTTL*4/5)
+	for wait := interval; ; {
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
+			timer.Stop()
 			return
-		case <-ticker.C:
-			h.checkAccounts(ctx)
+		case <-timer.C:
+		}
+		wait = interval
+		if err := h.checkAccounts(ctx); err != nil && ctx.Err() == nil {
+			h.log.Warn("accounts not checked", "error", err)
+			h.closeUnknown()
+			wait = min(interval, accountRetry)
 		}
 	}
 }
 
-func (h *Hub) checkAccounts(ctx context.Context) {
+func (h *Hub) checkAccounts(ctx context.Context) error {
 	accounts, err := h.registry.LookUp(ctx, h.users())
-	if err != nil && ctx.Err() == nil {
-		h.log.Warn("accounts not checked", "error", err)
-	}
 	for uid, account := range accounts {
 		for _, id := range h.identities(uid) {
 			h.registry.EndIfRevoked(ctx, id, account)
 		}
+	}
+	return err
+}
+
+// closeUnknown closes the sockets of users whose accounts nobody could look up for too long.
+func (h *Hub) closeUnknown() {
+	for _, uid := range h.users() {
+		if h.registry.AccountKnown(uid) {
+			continue
+		}
+		h.mu.Lock()
+		for _, r := range h.rooms[uid] {
+			h.closeRoomLocked(r, wire.CloseUnavailable, nil)
+		}
+		h.mu.Unlock()
 	}
 }
 

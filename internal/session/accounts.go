@@ -25,6 +25,11 @@ func (r *Registry) LookUp(ctx context.Context, uids []UserID) (map[UserID]Accoun
 	return found, nil
 }
 
+// AccountKnown reports whether the account has been looked up within the time that its state may be reused.
+func (r *Registry) AccountKnown(uid UserID) bool {
+	return r.states.Checked(uid, r.settings.UserStateTTL)
+}
+
 func (r *Registry) lookUpBatch(ctx context.Context, batch []UserID) (map[UserID]Account, error) {
 	ctx, cancel := context.WithTimeout(ctx, identityTimeout)
 	defer cancel()

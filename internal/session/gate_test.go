@@ -391,3 +391,18 @@ func TestAfterAGapNothingIsAnsweredFromMemory(t *testing.T) {
 		w.admit(i, token, session.CodeSessionEnded)
 	})
 }
+
+// A session under the id of an identity that is not its user's, should a verifier ever let that come about.
+func TestNobodyEntersAnothersSession(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		_, s := w.signIn(i, "ana")
+		id := w.accounts.Identity(w.accounts.SignIn("eve"))
+		id.SessionID = s.ID
+		token := w.accounts.Issue(id)
+		w.admit(i, token, session.CodeTokenInvalid)
+		_, err := w.tryRegister(i, token)
+		wantCode(t, err, session.CodeTokenInvalid)
+		wantCode(t, i.registry.CanRegister(w.Context(), id), session.CodeTokenInvalid)
+	})
+}

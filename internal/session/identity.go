@@ -16,6 +16,15 @@ type Identity struct {
 	Claims         map[string]any // all of the token's; shared, do not change
 }
 
+// owns fails with token_invalid when the session under the identity's id is another user's, which no verifier should let
+// come about.
+func (i Identity) owns(s Session) error {
+	if s.UserID != i.UserID {
+		return &Error{Op: "session", Code: CodeTokenInvalid}
+	}
+	return nil
+}
+
 // Verifier checks ID tokens.
 type Verifier interface {
 	// Verify checks form, signature, issuer, audience, tenant and expiry. It fails with token_invalid, token_expired or,

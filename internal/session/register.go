@@ -41,6 +41,9 @@ func (r *Registry) Register(ctx context.Context, id Identity, in SignIn) (Regist
 		return Registration{}, err
 	}
 	stored, created, err := r.store.Create(ctx, s)
+	if err == nil {
+		err = id.owns(stored)
+	}
 	if err != nil {
 		return Registration{}, err
 	}
@@ -82,6 +85,9 @@ func (r *Registry) CanRegister(ctx context.Context, id Identity) error {
 	stored, err := r.store.Session(ctx, id.SessionID)
 	if CodeOf(err) == CodeNotFound {
 		return nil
+	}
+	if err == nil {
+		err = id.owns(stored)
 	}
 	if err == nil {
 		_, err = r.judge(ctx, stored)

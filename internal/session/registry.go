@@ -142,6 +142,9 @@ func (r *Registry) Look(ctx context.Context, s Session) (Session, error) {
 // live returns the session of a sign-in if it may be used.
 func (r *Registry) live(ctx context.Context, id Identity) (Session, error) {
 	s, err := r.states.Session(ctx, id.UserID, id.SessionID)
+	if err == nil {
+		err = id.owns(s)
+	}
 	if err != nil {
 		return Session{}, missingIsRequired(err)
 	}

@@ -145,6 +145,14 @@ func (st *states) Account(ctx context.Context, uid UserID, maxAge time.Duration)
 		})
 }
 
+// Checked reports whether the account has been looked up at most maxAge ago.
+func (st *states) Checked(uid UserID, maxAge time.Duration) bool {
+	u := st.of(uid)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return !u.checked.IsZero() && time.Since(u.checked) < maxAge
+}
+
 // PutAccount keeps an account that has been looked up by other means.
 func (st *states) PutAccount(a Account) {
 	u := st.of(a.UserID)
