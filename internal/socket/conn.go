@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 )
 
 const (
-	writeTimeout = 5 * time.Second // for one frame
+	writeTimeout = 5 * time.Second // for one frame, and for all that is left at a close
 	closeTimeout = 2 * time.Second // for the other side to answer a close
 	maxQueued    = 64              // frames waiting for a slow reader
 )
@@ -24,12 +25,14 @@ type frame struct {
 // conn writes to a WebSocket without ever making the caller wait: frames queue up, and a writer exists only while there are
 // any. It implements live.Conn.
 type conn struct {
-	ws *websocket.Conn
+	ws      *websocket.Conn
+	intake  *intake         // what ws reads from
+	running *sync.WaitGroup // counts the writer
 
 	mu      sync.Mutex
 	queue   []frame
 	writing bool
-	closing bool // a close is queued or written: nothing goes after it
+	closeBy time.Time // once a close is queued or writing has failed: no frame is queued any more, those left are out by then
 }
 
 // Send implements live.Conn.
@@ -40,31 +43,41 @@ func (c *conn) Ping() { c.enqueue(frame{websocket.PingMessage, nil}) }
 
 // Close implements live.Conn.
 func (c *conn) Close(code wire.CloseCode, last []byte) {
-	bye := frame{websocket.CloseMessage, websocket.FormatCloseMessage(int(code), "")}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closing {
+	if !c.closeBy.IsZero() {
 		return
 	}
-	c.closing = true
 	if last != nil {
 		c.queue = append(c.queue, frame{websocket.TextMessage, last})
 	}
-	c.append(bye)
+	c.bye(code)
+}
+
+// closing reports whether the connection is about to end from this side.
+func (c *conn) closing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.closeBy.IsZero()
 }
 
 func (c *conn) enqueue(f frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.closing:
+	case !c.closeBy.IsZero():
 	case len(c.queue) >= maxQueued:
-		c.closing = true
 		c.queue = nil
-		c.append(frame{websocket.CloseMessage, websocket.FormatCloseMessage(int(wire.CloseSlow), "")})
+		c.bye(wire.CloseSlow)
 	default:
 		c.append(f)
 	}
+}
+
+// bye queues the close. The caller holds c.mu.
+func (c *conn) bye(code wire.CloseCode) {
+	c.closeBy = time.Now().Add(writeTimeout)
+	c.append(frame{websocket.CloseMessage, websocket.FormatCloseMessage(int(code), "")})
 }
 
 // append queues f and sees that somebody writes it. The caller holds c.mu.
@@ -72,7 +85,7 @@ func (c *conn) append(f frame) {
 	c.queue = append(c.queue, f)
 	if !c.writing {
 		c.writing = true
-		go c.write()
+		c.running.Go(c.write) // the reader still counts, or there would be nobody to call
 	}
 }
 
@@ -80,39 +93,61 @@ func (c *conn) append(f frame) {
 // would have to wait behind.
 func (c *conn) write() {
 	for {
-		c.mu.Lock()
-		if len(c.queue) == 0 {
-			c.queue, c.writing = nil, false
-			c.mu.Unlock()
+		f, deadline, ok := c.next()
+		if !ok {
 			return
 		}
-		f := c.queue[0]
-		c.queue = c.queue[1:]
-		c.mu.Unlock()
-
-		if err := c.writeOne(f); err != nil {
-			c.mu.Lock()
-			c.queue, c.writing, c.closing = nil, false, true
-			c.mu.Unlock()
-			_ = c.ws.Close() // ends the reader, too
+		err := c.writeOne(f, deadline)
+		if err == nil && f.kind != websocket.CloseMessage {
+			continue
+		}
+		c.stop()
+		if err != nil && !errors.Is(err, websocket.ErrCloseSent) { // which gorilla does by itself on a protocol error
+			c.hangUp()
 			return
 		}
+		time.AfterFunc(closeTimeout, c.hangUp)
+		c.finish()
+		return
 	}
 }
 
-func (c *conn) writeOne(f frame) error {
-	deadline := time.Now().Add(writeTimeout)
-	if f.kind == websocket.TextMessage {
-		if err := c.ws.SetWriteDeadline(deadline); err != nil {
-			return err
-		}
-		return c.ws.WriteMessage(f.kind, f.data)
+// next takes the next frame and says by when it has to be out. Without any the writer is done.
+func (c *conn) next() (f frame, deadline time.Time, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.queue) == 0 {
+		c.queue, c.writing = nil, false
+		return frame{}, time.Time{}, false
 	}
-	if err := c.ws.WriteControl(f.kind, f.data, deadline); err != nil {
-		return err
+	f, c.queue = c.queue[0], c.queue[1:]
+	if deadline = c.closeBy; deadline.IsZero() {
+		deadline = time.Now().Add(writeTimeout)
 	}
-	if f.kind == websocket.CloseMessage {
-		return c.ws.SetReadDeadline(time.Now().Add(closeTimeout))
-	}
-	return nil
+	return f, deadline, true
 }
+
+// stop ends writing for good.
+func (c *conn) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.queue, c.writing, c.closeBy = nil, false, time.Now()
+}
+
+func (c *conn) writeOne(f frame, deadline time.Time) error {
+	if f.kind != websocket.TextMessage {
+		return c.ws.WriteControl(f.kind, f.data, deadline)
+	}
+	_ = c.ws.SetWriteDeadline(deadline) // cannot fail
+	return c.ws.WriteMessage(f.kind, f.data)
+}
+
+// finish tells the other side that nothing more will come, where the network can tell: nobody has to wait for that.
+func (c *conn) finish() {
+	if half, ok := c.intake.Conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite() // it may be cut already
+	}
+}
+
+// hangUp cuts the connection, which ends its reader, too.
+func (c *conn) hangUp() { _ = c.ws.Close() } // it may be cut already

@@ -3,12 +3,19 @@
 //
 // The handler returns once the connection is upgraded, so that net/http's buffers and the request go; what stays per idle
 // connection is one reading goroutine.
+//
+// # How a connection ends
+//
+// Whoever closes, the last frames have [writeTimeout] to go out and the other side has [closeTimeout] to answer; then the
+// connection is cut, whatever state it is in. From the close on, nothing that comes in counts. A reader that does not take a frame in
+// [writeTimeout] is cut at once.
 package socket
 
 import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/gorilla/websocket"
@@ -16,52 +23,51 @@ import (
 	"github.com/vigilhq/vigil/internal/live"
 )
 
-// Limits of what has not authenticated.
 const (
-	readLimit       = 16 << 10 // bytes of a message
-	bufferSize      = 512      // bytes; longer frames take several reads or writes
-	maxGreeting     = 10_000   // sockets before auth
-	maxGreetingByIP = 100      // of one address
+	readLimit   = 16 << 10 // bytes of a message
+	readBuffer  = 512      // bytes; longer frames take several reads
+	writeBuffer = 4 << 10  // bytes, pooled: only writers have one
 )
 
 // Server upgrades requests and runs their connections. Use [New].
 type Server struct {
 	hub      *live.Hub
 	upgrader websocket.Upgrader
+	lobby    lobby
 	ctx      context.Context // of every connection: they outlive their requests
 	cancel   context.CancelFunc
-	readers  sync.WaitGroup
 
-	mu       sync.Mutex
-	greeting map[string]int // sockets before auth, by client address
-	greeters int
+	mu      sync.Mutex     // orders cancel and the first step of a connection
+	running sync.WaitGroup // reading and writing goroutines
 }
 
 // New returns a server whose connections join the hub. AllowedOrigin decides about the Origin header of a handshake; a
 // missing one is refused without asking.
 func New(hub *live.Hub, allowedOrigin func(string) bool) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Server{hub: hub, ctx: ctx, cancel: cancel, greeting: make(map[string]int)}
-	s.upgrader = websocket.Upgrader{
-		ReadBufferSize: bufferSize, WriteBufferSize: bufferSize, WriteBufferPool: new(sync.Pool),
-		CheckOrigin: func(r *http.Request) bool {
-			origins := r.Header.Values("Origin")
-			return len(origins) == 1 && allowedOrigin(origins[0])
-		},
-		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
-			refuse(w, status, reason.Error())
+	return &Server{
+		hub: hub, lobby: newLobby(), ctx: ctx, cancel: cancel,
+		upgrader: websocket.Upgrader{
+			HandshakeTimeout: writeTimeout,
+			ReadBufferSize:   readBuffer, WriteBufferSize: writeBuffer, WriteBufferPool: new(sync.Pool),
+			CheckOrigin: func(r *http.Request) bool {
+				origins := r.Header.Values("Origin")
+				return len(origins) == 1 && allowedOrigin(origins[0])
+			},
+			Error: refuseUpgrade,
 		},
 	}
-	return s
 }
 
-// Close ends the work under way for all connections and waits until their goroutines are gone or ctx is done. Drain the hub
-// before.
+// Close ends the work under way for all connections, refuses new ones and waits until all goroutines are gone or ctx is
+// done. Drain the hub before.
 func (s *Server) Close(ctx context.Context) {
+	s.mu.Lock()
 	s.cancel()
+	s.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
-		s.readers.Wait()
+		s.running.Wait()
 		close(done)
 	}()
 	select {
@@ -72,86 +78,82 @@ func (s *Server) Close(ctx context.Context) {
 
 // Serve upgrades a request from the client's address.
 func (s *Server) Serve(w http.ResponseWriter, r *http.Request, clientIP string) {
-	for _, name := range []string{"token", "access_token", "id_token"} {
-		if r.URL.Query().Has(name) {
-			refuse(w, http.StatusBadRequest, "a token does not belong into a URL, where logs and histories keep it: send it in the first frame")
-			return
-		}
+	if query := r.URL.Query(); query.Has("token") || query.Has("access_token") || query.Has("id_token") {
+		refuse(w, http.StatusBadRequest, "a token does not belong into a URL, where logs and histories keep it: send it in the first frame")
+		return
 	}
-	if !s.admit(clientIP) {
+	leave, ok := s.lobby.enter(clientIP)
+	if !ok {
 		w.Header().Set("Retry-After", "10")
-		refuse(w, http.StatusTooManyRequests, "too many sockets of this address have not authenticated yet")
+		refuse(w, http.StatusTooManyRequests, "too many sockets have not authenticated yet")
 		return
 	}
-	var once sync.Once
-	greeted := func() { once.Do(func() { s.release(clientIP) }) }
-	ws, err := s.upgrader.Upgrade(w, r, w.Header())
-	if err != nil {
-		greeted() // the upgrader has answered
+	if !s.begin() {
+		leave()
+		w.Header().Set("Retry-After", "2")
+		refuse(w, http.StatusServiceUnavailable, "this instance is shutting down")
 		return
 	}
-	s.readers.Go(func() { s.read(ws, greeted) })
-}
-
-// read moves frames to the peer until the connection ends. The first frame is auth, or the peer closes.
-func (s *Server) read(ws *websocket.Conn, greeted func()) {
-	defer greeted()
-	defer func() { _ = ws.Close() }() // the other side may be gone already
-	c := &conn{ws: ws}
-	peer := s.hub.Connect(c)
-	defer peer.Gone()
-
-	ws.SetReadLimit(readLimit)
-	ws.SetPongHandler(func(string) error { peer.Allow(); return nil })
-	ws.SetPingHandler(func(data string) error {
-		if peer.Allow() {
-			c.enqueue(frame{websocket.PongMessage, []byte(data)})
-		}
-		return nil
-	})
-	for {
-		kind, data, err := ws.ReadMessage()
-		if err != nil {
-			return
-		}
-		if kind != websocket.TextMessage {
-			peer.Violate()
-			continue
-		}
-		peer.Receive(s.ctx, data)
-		greeted()
+	hijacker := &hijacker{ResponseWriter: w}
+	ws, err := s.upgrader.Upgrade(hijacker, r, w.Header())
+	if err != nil { // the upgrader has answered
+		leave()
+		s.running.Done()
+		return
 	}
+	go s.run(&conn{ws: ws, intake: hijacker.intake, running: &s.running}, leave)
 }
 
-func (s *Server) admit(clientIP string) bool {
+// begin counts one more goroutine, unless the server is closed.
+func (s *Server) begin() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.greeters >= maxGreeting || s.greeting[clientIP] >= maxGreetingByIP {
+	if s.ctx.Err() != nil {
 		return false
 	}
-	s.greeters++
-	s.greeting[clientIP]++
+	s.running.Add(1)
 	return true
 }
 
-func (s *Server) release(clientIP string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.greeters--
-	if s.greeting[clientIP]--; s.greeting[clientIP] == 0 {
-		delete(s.greeting, clientIP)
+// run is the life of a connection. Its place in the lobby is free again once it has authenticated.
+func (s *Server) run(c *conn, authenticated func()) {
+	defer s.running.Done()
+	defer authenticated()
+	peer := s.hub.Connect(c)
+	err := s.read(c, peer, authenticated)
+	peer.Gone()
+	c.explain(err)
+	c.hangUp()
+}
+
+func refuseUpgrade(w http.ResponseWriter, _ *http.Request, status int, reason error) {
+	detail := strings.TrimPrefix(reason.Error(), "websocket: ")
+	if status == http.StatusForbidden {
+		detail = "pages of this origin may not open sockets"
 	}
+	w.Header().Set("Sec-Websocket-Version", "13")
+	refuse(w, status, detail)
 }
 
 // refuse answers a handshake in the shape of the API's errors (RFC 9457).
 func refuse(w http.ResponseWriter, status int, detail string) {
-	code := map[int]string{http.StatusForbidden: "forbidden", http.StatusTooManyRequests: "rate_limited"}[status]
-	if code == "" {
-		code = "invalid_request"
+	code, title := "internal", "Internal error"
+	switch status {
+	case http.StatusBadRequest:
+		code, title = "invalid_request", "Invalid request"
+	case http.StatusForbidden:
+		code, title = "forbidden", "Forbidden"
+	case http.StatusMethodNotAllowed:
+		code, title = "method_not_allowed", "Method not allowed"
+	case http.StatusTooManyRequests:
+		code, title = "rate_limited", "Too many requests"
+	case http.StatusServiceUnavailable:
+		code, title = "unavailable", "Unavailable"
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{ // the client may be gone
-		"type": "about:blank", "title": http.StatusText(status), "status": status, "code": code, "detail": detail,
+		"type": "urn:vigil:problem:" + code, "title": title, "status": status, "detail": detail, "code": code,
+		"requestId": w.Header().Get("X-Request-Id"),
 	})
 }

@@ -1,0 +1,258 @@
+package socket
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vigilhq/vigil/internal/wire"
+)
+
+// browsersRequest is the handshake of a page of the dashboard.
+func browsersRequest(t *testing.T, target string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://vigil.test"+target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = http.Header{
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"},
+		"Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}, "Origin": {dashboard}, ipHeader: {home},
+	}
+	return r
+}
+
+// handshake sends a browser's request, with these headers changed, and returns the answer.
+func (w *world) handshake(target string, header http.Header) *http.Response {
+	w.Helper()
+	nc, err := w.dial(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() { _ = nc.Close() })
+	r := browsersRequest(w.T, target)
+	for name, values := range header {
+		r.Header[name] = values
+	}
+	if err := r.Write(nc); err != nil {
+		w.Fatal(err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(nc), r)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return answer
+}
+
+// wantProblem expects a handshake to be refused in the shape of the API's errors, and returns the answer's header.
+func (w *world) wantProblem(status int, code, target string, header http.Header) http.Header {
+	w.Helper()
+	answer := w.handshake(target, header)
+	defer answer.Body.Close()
+	var p struct {
+		Type, Title, Detail, Code, RequestID string
+		Status                               int
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		w.Fatal(err)
+	}
+	if err := json.Unmarshal(body, &p); err != nil {
+		w.Fatalf("%v in %s", err, body)
+	}
+	if answer.StatusCode != status || p.Status != status || p.Code != code || p.Type != "urn:vigil:problem:"+code ||
+		p.Title == "" || p.Detail == "" || p.RequestID != "request-1" ||
+		answer.Header.Get("Content-Type") != "application/problem+json" {
+		w.Errorf("%s %v %s, want %d %s", answer.Status, answer.Header, body, status, code)
+	}
+	return answer.Header
+}
+
+func TestTheOriginMustBeAllowed(t *testing.T) {
+	onLoopback(t, func(w *world) {
+		for name, origins := range map[string][]string{
+			"missing":              nil,
+			"empty":                {""},
+			"null":                 {"null"},
+			"twice":                {dashboard, dashboard},
+			"with another":         {dashboard, "https://evil.example"},
+			"suffix":               {"https://dashboard.example.com.evil.example"},
+			"prefix":               {"https://evil-dashboard.example.com"},
+			"subdomain":            {"https://x.dashboard.example.com"},
+			"other scheme":         {"http://dashboard.example.com"},
+			"other port":           {"https://dashboard.example.com:8443"},
+			"as user information":  {"https://dashboard.example.com@evil.example"},
+			"with a path":          {"https://dashboard.example.com/"},
+			"several in one field": {"https://dashboard.example.com, https://evil.example"},
+		} {
+			w.Run(name, func(t *testing.T) {
+				w := *w
+				w.T = t
+				w.wantProblem(http.StatusForbidden, "forbidden", "/v1/ws", http.Header{"Origin": origins})
+			})
+		}
+		if n := w.hub.Sockets(); n != 0 {
+			t.Errorf("%d sockets", n)
+		}
+	})
+}
+
+func TestATokenInTheURLIsRefused(t *testing.T) {
+	onLoopback(t, func(w *world) {
+		for _, name := range []string{"token", "access_token", "id_token"} {
+			w.wantProblem(http.StatusBadRequest, "invalid_request", "/v1/ws?x=1&"+name+"=a.b.c", nil)
+		}
+	})
+}
+
+func TestWhatIsNoHandshakeIsRefused(t *testing.T) {
+	for name, header := range map[string]http.Header{
+		"plain GET":     {"Connection": nil, "Upgrade": nil},
+		"other upgrade": {"Upgrade": {"h2c"}},
+		"old version":   {"Sec-Websocket-Version": {"8"}},
+		"no key":        {"Sec-Websocket-Key": nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onLoopback(t, func(w *world) {
+				if v := w.wantProblem(http.StatusBadRequest, "invalid_request", "/v1/ws", header).Get("Sec-Websocket-Version"); v != "13" {
+					t.Errorf("version %q", v)
+				}
+			})
+		})
+	}
+}
+
+func TestTheHandshakesAnswer(t *testing.T) {
+	onLoopback(t, func(w *world) {
+		answer := w.handshake("/v1/ws?tab=1", http.Header{
+			"Sec-Websocket-Extensions": {"permessage-deflate; client_max_window_bits"},
+			"Sec-Websocket-Protocol":   {"vigil.v1, bearer.a.b.c"},
+		})
+		defer answer.Body.Close()
+		if answer.StatusCode != http.StatusSwitchingProtocols || answer.Header.Get("Sec-Websocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
+			t.Errorf("%s %v", answer.Status, answer.Header)
+		}
+		if id := answer.Header.Get("X-Request-Id"); id != "request-1" {
+			t.Errorf("request id %q", id)
+		}
+		for _, name := range []string{"Sec-Websocket-Extensions", "Sec-Websocket-Protocol"} {
+			if values := answer.Header.Values(name); len(values) > 0 {
+				t.Errorf("%s: %v", name, values)
+			}
+		}
+	})
+}
+
+func TestAHandshakeWaitsForNobody(t *testing.T) {
+	inBubble(t, func(w *world) {
+		nc, err := w.dial(w.Context())
+		if err != nil {
+			w.Fatal(err)
+		}
+		defer nc.Close()
+		if err := browsersRequest(w.T, "/v1/ws").Write(nc); err != nil {
+			w.Fatal(err)
+		}
+		began := time.Now()
+		<-w.returned
+		if after := time.Since(began); after != writeTimeout {
+			w.Errorf("given up after %s", after)
+		}
+	})
+}
+
+// wantFull expects a client to be sent away for the time being.
+func (w *world) wantFull(ip string) {
+	w.Helper()
+	header := w.wantProblem(http.StatusTooManyRequests, "rate_limited", "/v1/ws", http.Header{ipHeader: {ip}})
+	if after := header.Get("Retry-After"); after != "10" {
+		w.Errorf("Retry-After: %s", after)
+	}
+}
+
+func TestSilentSocketsOfOneAddressAreLimited(t *testing.T) {
+	inBubble(t, func(w *world) {
+		for range maxWaitingByNetwork {
+			w.open(home).browse()
+		}
+		w.wantFull(home)
+		w.open("203.0.113.8").browse()
+	})
+}
+
+func TestSilentSocketsOfAllAddressesAreLimited(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.server.lobby.max = 500
+		for i := range w.server.lobby.max {
+			w.open("203.0.113." + strconv.Itoa(i%250)).browse()
+		}
+		w.wantFull(home)
+		w.wantFull("2001:db8::1")
+	})
+}
+
+func TestPlacesBeforeAuthComeBack(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.server.lobby.max, w.server.lobby.maxByNetwork = 2, 1
+		token, _ := w.signIn("ana")
+		first := w.connect(token).browse() // has authenticated
+		gone := w.open(home)
+		w.wantFull(home)
+		if err := gone.Conn.Close(); err != nil {
+			w.Fatal(err)
+		}
+		synctest.Wait()
+
+		w.wantProblem(http.StatusForbidden, "forbidden", "/v1/ws", http.Header{"Origin": {"null"}})
+
+		refused := w.open(home).mute().browse() // keeps its place for as long as it lingers
+		refused.send(wire.Request{Type: wire.TypeAuth, Token: "a.b.c"})
+		refused.wantClosed(4501, wire.TypeAuthExpired, "token_invalid")
+		w.wantFull(home)
+		<-refused.cut
+		synctest.Wait()
+
+		silent := w.open(home).browse()
+		silent.wantClosed(4501, wire.TypeAuthExpired, "token_missing")
+		<-silent.cut
+		synctest.Wait()
+		w.open(home).browse()
+		first.send(ping)
+		first.want(wire.TypePong)
+	})
+}
+
+func TestNetworks(t *testing.T) {
+	for ip, want := range map[string]string{
+		"203.0.113.7": "203.0.113.7/32", "::ffff:203.0.113.7": "203.0.113.7/32",
+		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64",
+		"": "invalid Prefix", "pipe": "invalid Prefix",
+	} {
+		if got := networkOf(ip).String(); got != want {
+			t.Errorf("%s is of %s, want %s", ip, got, want)
+		}
+	}
+}
+
+func TestADrainingInstanceTellsAtOnce(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.drain()
+		w.open(home).browse().wantClosed(4000, "", "")
+	})
+}
+
+func TestAClosedServerRefuses(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.server.Close(context.Background())
+		header := w.wantProblem(http.StatusServiceUnavailable, "unavailable", "/v1/ws", nil)
+		if after := header.Get("Retry-After"); after != "2" {
+			w.Errorf("Retry-After: %s", after)
+		}
+	})
+}
