@@ -201,7 +201,8 @@ func TestPlacesBeforeAuthComeBack(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.server.lobby.max, w.server.lobby.maxByNetwork = 2, 1
 		token, _ := w.signIn("ana")
-		first := w.connect(token).browse() // has authenticated
+		first := w.connect(token).browse()
+		synctest.Wait() // ready goes out a moment before the place comes back
 		gone := w.open(home)
 		w.wantFull(home)
 		if err := gone.Conn.Close(); err != nil {
