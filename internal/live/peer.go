@@ -132,7 +132,7 @@ func (p *Peer) authenticate(ctx context.Context, token string) {
 		p.refuse(err)
 		return
 	}
-	p.hub.welcome(p, admission)
+	p.hub.welcome(p, admission) //nolint:contextcheck // what it may look up is the room's, not the frame's
 }
 
 // refuse closes the peer for an error of the gate.
