@@ -50,7 +50,7 @@ func TestConnectAndAbortLeavesNothingBehind(t *testing.T) {
 		}
 		cycle(40)
 		goroutines, files := runtime.NumGoroutine(), descriptors(t)
-		cycle(2000)
+		cycle(800)
 		w.eventually("goroutines and descriptors are as before", func() bool {
 			return runtime.NumGoroutine() <= goroutines && descriptors(t) <= files
 		})
