@@ -26,7 +26,7 @@ help: ## list these targets
 
 .PHONY: run
 run: ## the whole product on this machine: needs Go alone; settings come from the environment or ARGS
-	@$(GO) run ./cmd/vigil dev $(ARGS)
+	@$(GO) build -o bin/vigil ./cmd/vigil && exec bin/vigil dev $(ARGS)
 
 .PHONY: build
 build: ## the programs, into bin/
@@ -36,10 +36,10 @@ build: ## the programs, into bin/
 # Cheap checks come first and the tests last, so that a run ends with their summary.
 
 .PHONY: test
-test: can-emulate can-node $(JSSDK_INSTALLED) format vet lint go-test ## everything, after installing what it needs
+test: can-race can-emulate can-node $(JSSDK_INSTALLED) format vet lint go-test ## everything, after installing what it needs
 
 .PHONY: check
-check: can-emulate can-node is-installed format vet lint go-test ## the same without installing anything
+check: can-race can-emulate can-node is-installed format vet lint go-test ## the same without npm ci
 
 .PHONY: format
 format: ## fail on files that gofmt would change
@@ -74,6 +74,11 @@ clean: ## remove what the targets above have made
 	rm -rf bin coverage $(JSSDK)/node_modules
 
 # --- what the tests need ---------------------------------------------------------------------------------------------
+
+.PHONY: can-race
+can-race:
+	@command -v $$($(GO) env CC) >/dev/null || \
+		{ echo "vigil: no C compiler: the tests run under Go's race detector, which needs one (gcc or clang)" >&2; exit 1; }
 
 .PHONY: can-emulate
 can-emulate:

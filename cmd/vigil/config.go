@@ -30,11 +30,11 @@ type config struct {
 	IdentityAddr     string         `env:"IDENTITY_ADDR" default:"127.0.0.1:9099" help:"listener of the local identity server (dev only)"`
 	Store            string         `env:"STORE" default:"firestore" dev:"memory" help:"firestore, or memory for a single instance that forgets everything"`
 	IdleTimeout      time.Duration  `env:"IDLE_TIMEOUT" default:"30m" help:"a session ends after this long without user activity"`
-	IdleWarning      time.Duration  `env:"IDLE_WARNING" default:"2m" help:"how long before that its user is warned"`
+	IdleWarning      time.Duration  `env:"IDLE_WARNING" default:"2m" help:"how long before the idle timeout a session's user is warned"`
 	SessionLifetime  time.Duration  `env:"SESSION_LIFETIME" default:"12h" help:"a session ends this long after its sign-in"`
 	ReauthMaxAge     time.Duration  `env:"REAUTH_MAX_AGE" default:"5m" help:"how recent a sign-in sensitive operations need"`
 	MaxSessions      int            `env:"MAX_SESSIONS" default:"5" help:"live sessions per user; empty: no limit"`
-	LimitPolicy      string         `env:"SESSION_LIMIT_POLICY" default:"evict" help:"beyond that: evict the oldest, or reject the new one"`
+	LimitPolicy      string         `env:"SESSION_LIMIT_POLICY" default:"evict" help:"beyond MAX_SESSIONS: evict the oldest, or reject the new one"`
 	TrustedProxies   []netip.Prefix `env:"TRUSTED_PROXIES" help:"CIDRs whose X-Forwarded-For is believed"`
 	AllowedOrigins   []string       `env:"ALLOWED_ORIGINS" help:"exact origins of dashboards (dev: any loopback origin)"`
 	AdminClaim       string         `env:"ADMIN_CLAIM" default:"admin" help:"custom claim that must be true for an admin"`
@@ -42,12 +42,12 @@ type config struct {
 	TouchInterval    time.Duration  `env:"TOUCH_INTERVAL" help:"at most one stored activity per session in this time; default: the smaller of IDLE_TIMEOUT/6 and half of (IDLE_TIMEOUT - IDLE_WARNING)"`
 	UserStateTTL     time.Duration  `env:"USER_STATE_TTL" default:"5m" help:"how long an account's state is reused without asking Firebase"`
 	FeedResync       time.Duration  `env:"FEED_RESYNC" default:"15s" help:"period of the catch-up with other instances' decisions"`
-	WSHeartbeat      time.Duration  `env:"WS_HEARTBEAT_INTERVAL" default:"30s" help:"between heartbeats of a socket"`
+	WSHeartbeat      time.Duration  `env:"WS_HEARTBEAT_INTERVAL" default:"30s" help:"how often a socket is pinged, and its client asked to ping"`
 	WSDisconnect     time.Duration  `env:"WS_DISCONNECT_TIMEOUT" default:"60s" help:"a socket from which nothing comes for this long is closed"`
-	WSTokenCheck     time.Duration  `env:"WS_TOKEN_CHECK_INTERVAL" default:"5m" help:"between checks of the accounts with open sockets"`
+	WSTokenCheck     time.Duration  `env:"WS_TOKEN_CHECK_INTERVAL" default:"5m" help:"how often accounts with open sockets are checked; at least five times in four USER_STATE_TTL"`
 	WSMaxTokenAge    time.Duration  `env:"WS_MAX_TOKEN_AGE" default:"1h" help:"a token issued longer ago is expired on a socket"`
-	WSAuthTimeout    time.Duration  `env:"WS_AUTH_TIMEOUT" default:"10s" help:"for a socket's first frame"`
-	WSReauthGrace    time.Duration  `env:"WS_REAUTH_GRACE" default:"10s" help:"for a socket to renew an invalid token"`
+	WSAuthTimeout    time.Duration  `env:"WS_AUTH_TIMEOUT" default:"10s" help:"how long a socket may take to send its first frame"`
+	WSReauthGrace    time.Duration  `env:"WS_REAUTH_GRACE" default:"10s" help:"how long a socket may take to renew an invalid token"`
 	SocketsPerSess   int            `env:"SOCKETS_PER_SESSION" default:"50" help:"open sockets per session; the oldest makes room"`
 	LogFormat        string         `env:"LOG_FORMAT" default:"json" dev:"text" help:"text, or json in Cloud Logging's field names"`
 	LogLevel         slog.Level     `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error"`
@@ -98,6 +98,22 @@ func kindOf(t reflect.Type) string {
 		return t.Kind().String()
 	default:
 		return "text"
+	}
+}
+
+// wanted says what a setting of the type has to be.
+func wanted(t reflect.Type) string {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return "a duration such as 30s, 5m or, in milliseconds, 1500"
+	case reflect.TypeFor[slog.Level]():
+		return "one of debug, info, warn, error"
+	case reflect.TypeFor[[]netip.Prefix]():
+		return "a list of CIDRs such as 10.0.0.0/8,fd00::/8"
+	case reflect.TypeFor[bool]():
+		return "true or false"
+	default:
+		return "a whole number"
 	}
 }
 
@@ -187,7 +203,7 @@ func parseFaults(err error, given map[string]string) []error {
 		}
 		field, _ := reflect.TypeFor[config]().FieldByName(parse.Name)
 		variable := field.Tag.Get("env")
-		faults = append(faults, settingError{variable, fmt.Sprintf("%q is not a valid %s", given[variable], kindOf(field.Type))})
+		faults = append(faults, settingError{variable, fmt.Sprintf("%q is not %s", given[variable], wanted(field.Type))})
 	}
 	return faults
 }

@@ -27,11 +27,11 @@ func newConnect(env environment) *cobra.Command {
 		Args: noArgs,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&api, "url", "http://127.0.0.1:8080", "the service")
-	flags.StringVar(&b.identity, "identity-url", "http://127.0.0.1:9099", "the identity server of `vigil dev`; empty: Google's")
+	flags.StringVar(&api, "url", "http://127.0.0.1:8080", "base URL of the service")
+	flags.StringVar(&b.identity, "identity-url", "http://127.0.0.1:9099", "the local identity server; empty: Google's")
 	flags.StringVar(&b.key, "api-key", "dev", "the Firebase project's web API key")
-	flags.StringVar(&b.email, "email", "", "sign in as")
-	flags.StringVar(&b.password, "password", "", "with this password")
+	flags.StringVar(&b.email, "email", "", "e-mail address to sign in with")
+	flags.StringVar(&b.password, "password", "", "its password")
 	flags.StringVar(&origin, "origin", "http://localhost", "the page to pretend to be; it must be allowed")
 	flags.StringVar(&deviceName, "device-name", "vigil connect", "name of the session")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -91,6 +91,7 @@ func converse(ctx context.Context, b *browser, client *socket.Client, activity <
 		case <-ctx.Done():
 			return nil
 		case <-activity:
+			_, _ = fmt.Fprintf(stdout, "%s > activity\n", time.Now().Format(time.TimeOnly)) // a frame that cannot be printed ends it below
 			err = client.Write(wire.Request{Type: wire.TypeActivity})
 		case <-heartbeat.C:
 			err = b.heartbeat(ctx, client, false)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"text/template"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +29,8 @@ func newDev(env environment) *cobra.Command {
 		Short: "Run everything on this machine: identity server, store and service in one process",
 		Long: "Run everything on this machine: a local identity server that speaks Firebase Authentication's protocols, a store in memory\n" +
 			"and the service, with two users to sign in as. Nothing else is needed, and nothing survives. Every flag is also a variable,\n" +
-			"--idle-timeout is IDLE_TIMEOUT.",
+			"--idle-timeout is IDLE_TIMEOUT. Durations\n" +
+			"are 30s or 5m; a bare number is milliseconds.",
 		Args: noArgs,
 	}
 	flag := configFlags(cmd.Flags(), true)
@@ -65,7 +67,8 @@ func dev(ctx context.Context, c config, log *slog.Logger, stdout io.Writer) erro
 	defer func() { _ = identityServer.Close() }()              // nothing is lost with it
 
 	clock := session.NewClock()
-	auth, err := openAuth(ctx, c, identityListener.Addr().String(), clock, log)
+	quiet := slog.New(slog.DiscardHandler) // that tokens are unsigned is what this command is for
+	auth, err := openAuth(ctx, c, identityListener.Addr().String(), clock, quiet)
 	if err != nil {
 		return err
 	}
@@ -84,7 +87,7 @@ func dev(ctx context.Context, c config, log *slog.Logger, stdout io.Writer) erro
 func introduce(w io.Writer, c config, api, identityAddr net.Addr) error {
 	return introduction.Execute(w, map[string]any{
 		"API": "http://" + api.String(), "Socket": "ws://" + api.String() + "/v1/ws", "Identity": "http://" + identityAddr.String(),
-		"Project": c.ProjectID, "IdleTimeout": c.IdleTimeout, "IdleWarning": c.IdleWarning,
+		"Project": c.ProjectID, "IdleTimeout": c.IdleTimeout, "IdleWarning": c.IdleWarning, "Patient": c.IdleTimeout > time.Minute,
 		"Ana": anaEmail, "AnaPassword": anaPassword, "Admin": adminEmail, "AdminPassword": adminPassword,
 	})
 }
@@ -99,22 +102,26 @@ Vigil is running. Everything is on this machine, and nothing survives a restart.
   user       {{.Ana}}     password  {{.AnaPassword}}
   admin      {{.Admin}}   password  {{.AdminPassword}}
 
-Paste these one after the other into another terminal, in this folder:
+Paste these commands into another terminal, in this folder. First sign in, as a browser would: the ID token is all that a client
+ever holds.
 
-  # Sign in, as a browser would: the ID token is all a client ever holds.
   signin() { curl -s '{{.Identity}}/identitytoolkit.googleapis.com/v1/accounts:signInWithPassword?key=dev' -H 'Content-Type: application/json' -d '{"email":"'$1'","password":"'$2'","returnSecureToken":true}' | sed -n 's/.*"idToken": *"\([^"]*\)".*/\1/p'; }
   TOKEN=$(signin {{.Ana}} {{.AnaPassword}})
 
-  # Begin a session, list the user's sessions, and check a request as a back end would.
+Begin a session, list all sessions of the user, and check a request as a back end would:
+
   curl -s -X POST {{.API}}/v1/sessions -H "Authorization: Bearer $TOKEN" -d '{"deviceName":"my terminal"}'; echo
   curl -s {{.API}}/v1/sessions -H "Authorization: Bearer $TOKEN"; echo
-  curl -si {{.API}}/v1/check -H "Authorization: Bearer $TOKEN"
+  curl -si {{.API}}/v1/check -H "Authorization: Bearer $TOKEN"; echo
 
-  # Hold a socket, as an open dashboard does. It signs in on its own and prints what it hears; Enter is activity.
+Hold a socket, as an open dashboard does. This signs in by itself and prints what it hears; Enter is activity of the user:
+
   go run ./cmd/vigil connect --email {{.Ana}} --password {{.AnaPassword}} --url {{.API}} --identity-url {{.Identity}}
 
-Without activity for {{.IdleTimeout}} a session ends (close code 4503), with a warning {{.IdleWarning}} before. To see that in seconds,
-start again with IDLE_TIMEOUT=6s IDLE_WARNING=3s.
+Without activity for {{.IdleTimeout}} a session ends (close code 4503), with a warning {{.IdleWarning}} before.
+{{- if .Patient}} To see that in seconds, start again with
+IDLE_TIMEOUT=6s IDLE_WARNING=3s.{{else}} Sessions that short end while you read: after a
+401, sign in and begin a session again.{{end}}
 
 Then, from a third terminal, throw the user out: every socket says why and closes (4502), every token is refused.
 
@@ -123,9 +130,9 @@ Then, from a third terminal, throw the user out: every socket says why and close
   curl -s -X POST {{.API}}/v1/sessions -H "Authorization: Bearer $ADMIN"; echo
   curl -s -X POST {{.API}}/v1/admin/users/ana/revoke -H "Authorization: Bearer $ADMIN" -d '{"reason":"lost laptop"}'; echo
 
-And in the first one, see that the token is worth nothing any more:
+Back in the terminal that has TOKEN, where connect has ended, see that it is worth nothing any more:
 
-  curl -si {{.API}}/v1/check -H "Authorization: Bearer $TOKEN"
+  curl -si {{.API}}/v1/check -H "Authorization: Bearer $TOKEN"; echo
 
 Ctrl-C stops everything.
 

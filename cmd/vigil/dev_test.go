@@ -57,7 +57,7 @@ func launchDev(t *testing.T, settings ...string) *process {
 func TestTheIntroductionsCommandsWalkThroughTheMainJob(t *testing.T) {
 	t.Parallel()
 	p := launchDev(t)
-	first := p.paste("Paste these", "# Hold a socket")
+	first := p.paste("Paste these", "Hold a socket")
 	contains(t, p.shell(first),
 		`"name":"my terminal"`, `"evicted":[]`, `"sessions":[`, "HTTP/1.1 204 No Content", "X-Vigil-Auth-Time:", "X-Vigil-Session:", "X-Vigil-User: ana")
 
@@ -70,9 +70,9 @@ func TestTheIntroductionsCommandsWalkThroughTheMainJob(t *testing.T) {
 	}
 	eventually(t, "the socket is ready", func() bool { return strings.Contains(heard.String(), `"type":"ready"`) })
 
-	revoke := p.paste("from a third terminal", "And in the first one")
+	revoke := p.paste("from a third terminal", "Back in the terminal")
 	again := p.paste("worth nothing any more", "Ctrl-C")
-	signIn, _, _ := strings.Cut(first, "# Begin")
+	signIn := p.paste("Paste these", "Begin a session")
 	contains(t, p.shell(signIn+"\n"+revoke+"\n"+again),
 		`"userId":"admin"`, `"ended":2`, `"revokedAt":"`, "HTTP/1.1 401 Unauthorized", `"code":"token_revoked"`)
 	if err := connect.Wait(); err != nil {

@@ -19,7 +19,8 @@ func newServe(env environment) *cobra.Command {
 		Use:   "serve",
 		Short: "Run the service against Firebase",
 		Long: "Run the service against Firebase: with the production credentials of the environment, or with the emulators when their\n" +
-			"variables are set and ALLOW_EMULATORS=true. Every flag is also a variable, --idle-timeout is IDLE_TIMEOUT.",
+			"variables are set and ALLOW_EMULATORS=true. Every flag is also a variable, --idle-timeout is IDLE_TIMEOUT. Durations\n" +
+			"are 30s or 5m; a bare number is milliseconds.",
 		Args: noArgs,
 	}
 	flag := configFlags(cmd.Flags(), false)

@@ -33,20 +33,20 @@ func (c *config) faults(unread map[string]bool) []error {
 		"WS_TOKEN_CHECK_INTERVAL": c.WSTokenCheck, "WS_MAX_TOKEN_AGE": c.WSMaxTokenAge,
 		"WS_AUTH_TIMEOUT": c.WSAuthTimeout, "WS_REAUTH_GRACE": c.WSReauthGrace,
 	} {
-		check(d > 0, variable, "must be longer than nothing; it cannot be switched off")
+		check(d > 0, variable, "must be positive; it cannot be switched off")
 	}
 	if c.IdleTimeout > 0 && c.IdleWarning > 0 && !unread["IDLE_TIMEOUT"] {
 		check(c.IdleWarning < c.IdleTimeout, "IDLE_WARNING", "%s is not shorter than IDLE_TIMEOUT, %s", c.IdleWarning, c.IdleTimeout)
 		most := (c.IdleTimeout - c.IdleWarning) / 2
 		check(c.TouchInterval > 0 && c.TouchInterval <= most || c.IdleWarning >= c.IdleTimeout, "TOUCH_INTERVAL",
-			"%s must be more than nothing and at most half of IDLE_TIMEOUT - IDLE_WARNING, %s", c.TouchInterval, most)
+			"%s must be positive and at most half of IDLE_TIMEOUT - IDLE_WARNING, %s", c.TouchInterval, most)
 	}
 	check(c.Retention >= c.SessionLifetime || unread["SESSION_LIFETIME"], "RETENTION",
 		"%s is shorter than SESSION_LIFETIME, %s: a spent sign-in would be forgotten while it is still young enough to register",
 		c.Retention, c.SessionLifetime)
 	check(c.WSDisconnect > c.WSHeartbeat || unread["WS_HEARTBEAT_INTERVAL"], "WS_DISCONNECT_TIMEOUT",
 		"%s is not longer than WS_HEARTBEAT_INTERVAL, %s", c.WSDisconnect, c.WSHeartbeat)
-	check(c.MaxSessions >= 0, "MAX_SESSIONS", "%d is less than nothing", c.MaxSessions)
+	check(c.MaxSessions >= 0, "MAX_SESSIONS", "%d is negative", c.MaxSessions)
 	check(c.SocketsPerSess > 0, "SOCKETS_PER_SESSION", "must be at least 1")
 	check(c.LimitPolicy == "evict" || c.LimitPolicy == "reject", "SESSION_LIMIT_POLICY", "%q is neither evict nor reject", c.LimitPolicy)
 	check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT", "%q is neither text nor json", c.LogFormat)

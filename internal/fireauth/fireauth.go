@@ -98,7 +98,7 @@ func Open(ctx context.Context, options Options) (*Verifier, error) {
 	}
 	if options.EmulatorHost != "" {
 		v.probe = emulatorAnswers(options.EmulatorHost)
-		options.Log.WarnContext(ctx, "identity: emulator in use, token signatures are not checked", "host", options.EmulatorHost)
+		options.Log.WarnContext(ctx, "identity emulator in use: its tokens are unsigned", "host", options.EmulatorHost)
 	}
 	return v, nil
 }

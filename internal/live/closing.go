@@ -15,8 +15,9 @@ func closeFor(err error) (wire.CloseCode, []byte) {
 		var e *session.Error
 		errors.As(err, &e)
 		return closeForEnd(cmp.Or(e.Reason, session.ReasonUserDisabled))
-	case session.CodeTokenMissing, session.CodeTokenInvalid, session.CodeTokenExpired,
-		session.CodeTokenRevoked, session.CodeSessionRequired:
+	case session.CodeTokenExpired: // a fresh one will do
+		return wire.CloseTokenExpired, last(wire.TypeAuthExpired, string(code))
+	case session.CodeTokenMissing, session.CodeTokenInvalid, session.CodeTokenRevoked, session.CodeSessionRequired:
 		return wire.CloseUnauthorized, last(wire.TypeAuthExpired, string(code))
 	case session.CodeReauthRequired, session.CodeForbidden, session.CodeInvalidRequest, session.CodeNotFound,
 		session.CodeSessionLimit, session.CodeUnavailable:

@@ -4,10 +4,10 @@
 //
 // # A peer's life
 //
-//	          auth, token verified       state read
-//	greeting ──────────────────▶ pending ──────────▶ ready ──▶ closed
-//	    │ no auth in time           │ notice of an end  │ end, bad token after the grace,
-//	    └──────────▶ closed         └────▶ closed       │ silence, protocol error, restart
+//	          auth           token verified         state read
+//	greeting ──────▶ verifying ──────────────▶ pending ──────────▶ ready
+//
+// and from each of them to closed: no auth in time, a bad token, a notice of an end, silence, a protocol error, a restart.
 //
 // A peer joins the hub first and has its state read second: a revocation between the two finds it there and closes it. Until it is
 // ready it receives closes only, so that a stranger never hears a push.

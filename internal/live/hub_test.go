@@ -275,7 +275,7 @@ func TestWhatIsRefusedAtAuth(t *testing.T) {
 			token, _ := w.signIn(i, "ana")
 			w.pass(sessiontest.TokenLifetime)
 			return token
-		}, 4501, wire.TypeAuthExpired, "token_expired"},
+		}, 4001, wire.TypeAuthExpired, "token_expired"},
 		"revoked": {func(w *world, i *instance) string {
 			token, _ := w.signIn(i, "ana")
 			w.revoke(i, "ana")

@@ -185,7 +185,7 @@ func TestATooOldTokenIsNeitherAcceptedNorRenewedWith(t *testing.T) {
 		w.pass(10 * time.Minute)
 		late := w.open(i)
 		late.send(wire.Request{Type: wire.TypeAuth, Token: token})
-		late.closed(wire.CloseUnauthorized, wire.TypeAuthExpired, "token_expired")
+		late.closed(wire.CloseTokenExpired, wire.TypeAuthExpired, "token_expired")
 		for range 3 {
 			w.pass(3 * time.Second)
 			tab.send(wire.Request{Type: wire.TypePing, Token: token})

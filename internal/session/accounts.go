@@ -65,8 +65,8 @@ func (r *Registry) endGone(ctx context.Context, a Account) {
 	}
 }
 
-// EndIfRevoked ends the session of id if the account's tokens have been revoked in Firebase, not through Vigil, since
-// the token was issued.
+// EndIfRevoked ends the session of id if the account's tokens have been revoked since the token was issued:
+// through Vigil, and the session has ended already, or in Firebase, and it ends now.
 func (r *Registry) EndIfRevoked(ctx context.Context, id Identity, a Account) {
 	if !a.Revoked(id.IssuedAt) {
 		return

@@ -11,8 +11,8 @@ import (
 )
 
 // Activity stores what users do, coalesced: the first activity at least [Policy.TouchInterval] after the stored one is
-// written at once, later ones by one trailing write. So the stored time lags by at most that interval, and only while it
-// is fresher than that. A write that fails is retried with the newest time until it is stored. Safe for concurrent use.
+// written at once, later ones by one trailing write. So the stored time lags behind what the
+// user does by at most that interval. A write that fails is retried with the newest time until it is stored. Safe for concurrent use.
 type Activity struct {
 	policy Policy
 	store  Store

@@ -1,5 +1,5 @@
 // Package session is the domain: what a session is, how long it lives, who may use it and what ends it. It imports the
-// standard library and nothing that knows a vendor; everything outside is a port ([Store], [Users], [Feed],
+// standard library and singleflight's module, and nothing that knows a vendor; everything outside is a port ([Store], [Users], [Feed],
 // [Verifier], [Accounts]).
 //
 // A session is a sign-in: its id is computed from the verified ID token ([NewID]), so the token alone names it, and an ended

@@ -19,7 +19,7 @@ const (
 )
 
 // NewID computes the id of the session that a sign-in is: the SHA-256 of uid, a slash, and the sid claim of the
-// token or, where it has none, the whole Unix seconds of auth_time. Firestore rules and functions compute the same.
+// token or, where it has none, the whole Unix seconds of auth_time. Firestore rules can compute the same.
 func NewID(uid UserID, sid string, authTime time.Time) ID {
 	if sid == "" {
 		sid = strconv.FormatInt(authTime.Unix(), 10)

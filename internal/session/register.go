@@ -24,7 +24,7 @@ type Registration struct {
 }
 
 // Register begins the session that the sign-in is, or finds it live: registration is idempotent. It fails with
-// reauth_required for a sign-in that is spent or too old, token_revoked, session_limit, and unavailable.
+// reauth_required for a sign-in that is spent or too old, token_revoked, token_invalid, session_limit, and unavailable.
 func (r *Registry) Register(ctx context.Context, id Identity, in SignIn) (Registration, error) {
 	now := r.clock.Now()
 	s := Session{

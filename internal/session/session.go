@@ -11,14 +11,14 @@ const (
 	StatusEnded  Status = "ended"
 )
 
-// Reason says why a session ended: the same word in HTTP, on the socket, in the store, in metrics and logs.
+// Reason says why a session ended: the same word in HTTP, on the socket, in the store and in logs.
 type Reason string
 
 // The reasons.
 const (
 	ReasonLogout             Reason = "logout"              // its own device signed out
 	ReasonRevoked            Reason = "revoked"             // its user ended it from another session
-	ReasonAdminRevoked       Reason = "admin_revoked"       // an admin or the command line ended it
+	ReasonAdminRevoked       Reason = "admin_revoked"       // an admin ended it
 	ReasonTokensRevoked      Reason = "tokens_revoked"      // revoked in Firebase, not through Vigil
 	ReasonIdleTimeout        Reason = "idle_timeout"        // no user activity for the idle timeout
 	ReasonAbsoluteTimeout    Reason = "absolute_timeout"    // its lifetime is over
@@ -54,7 +54,7 @@ type Session struct {
 	Version time.Time
 }
 
-// Actors that are not accounts.
+// ActorSystem is the actor where time or a rule has ended a session.
 const ActorSystem = "system"
 
 // Device is what a session runs on.

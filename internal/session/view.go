@@ -2,7 +2,7 @@ package session
 
 import "time"
 
-// View is a session as the outside sees it: the same in HTTP, on the socket and in the command line's JSON.
+// View is a session as the outside sees it: the same in HTTP and on the socket.
 type View struct {
 	ID             ID         `json:"id"`
 	UserID         UserID     `json:"userId"`

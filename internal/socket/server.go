@@ -79,7 +79,7 @@ func (s *Server) Close(ctx context.Context) {
 // Serve upgrades a request from the client's address.
 func (s *Server) Serve(w http.ResponseWriter, r *http.Request, clientIP string) {
 	if query := r.URL.Query(); query.Has("token") || query.Has("access_token") || query.Has("id_token") {
-		refuse(w, http.StatusBadRequest, "a token does not belong into a URL, where logs and histories keep it: send it in the first frame")
+		refuse(w, http.StatusBadRequest, "a token does not belong in a URL, where logs and histories keep it: send it in the first frame")
 		return
 	}
 	leave, ok := s.lobby.enter(clientIP)
