@@ -2,22 +2,27 @@ package live
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/vigilhq/vigil/internal/session"
 	"github.com/vigilhq/vigil/internal/wire"
 )
 
-// accountRetry is how soon a failed check is repeated.
-const accountRetry = time.Second
+const (
+	accountRetry    = time.Second // after a failed check
+	minAccountCheck = 100 * time.Millisecond
+)
 
 // CheckAccounts asks Firebase about the accounts with open sockets, again and again until ctx is done: the end of an account,
-// its disabling and the revocation of its tokens outside Vigil reach sockets that send no requests. While Firebase does
-// not answer, sockets live on what is known, until that is older than it may be.
+// its disabling and the revocation of its tokens outside Vigil reach sockets that send no requests. Accounts that
+// requests have had looked up lately are left out. While Firebase does not answer, sockets live on what is known, until
+// that is older than it may be.
 func (h *Hub) CheckAccounts(ctx context.Context) {
 	// Early enough to try again a few times before what is known is too old.
 	interval := min(h.options.TokenCheckInterval, h.registry.Settings().UserStateTTL*4/5)
-	for wait := interval; ; {
+	every := max(interval/4, minAccountCheck)
+	for wait := every; ; {
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
@@ -25,17 +30,18 @@ func (h *Hub) CheckAccounts(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		wait = interval
-		if err := h.checkAccounts(ctx); err != nil && ctx.Err() == nil {
+		wait = every
+		if err := h.checkAccounts(ctx, interval*3/4); err != nil && ctx.Err() == nil {
 			h.log.Warn("accounts not checked", "error", err)
-			h.closeUnknown()
-			wait = min(interval, accountRetry)
+			wait = min(every, accountRetry)
 		}
+		h.closeUnknown()
 	}
 }
 
-func (h *Hub) checkAccounts(ctx context.Context) error {
-	accounts, err := h.registry.LookUp(ctx, h.users())
+func (h *Hub) checkAccounts(ctx context.Context, maxAge time.Duration) error {
+	due := slices.DeleteFunc(h.users(), func(uid session.UserID) bool { return h.registry.AccountKnown(uid, maxAge) })
+	accounts, err := h.registry.LookUp(ctx, due)
 	for uid, account := range accounts {
 		for _, id := range h.identities(uid) {
 			h.registry.EndIfRevoked(ctx, id, account)
@@ -47,7 +53,7 @@ func (h *Hub) checkAccounts(ctx context.Context) error {
 // closeUnknown closes the sockets of users whose accounts nobody could look up for too long.
 func (h *Hub) closeUnknown() {
 	for _, uid := range h.users() {
-		if h.registry.AccountKnown(uid) {
+		if h.registry.AccountKnown(uid, h.registry.Settings().UserStateTTL) {
 			continue
 		}
 		h.mu.Lock()

@@ -13,6 +13,9 @@ const (
 
 // background runs tasks that read from outside: in order, bounded in number and each in time. Safe for concurrent use.
 type background struct {
+	life context.Context // of every task
+	end  context.CancelFunc
+
 	mu      sync.Mutex
 	idle    sync.Cond
 	queue   []func(context.Context)
@@ -22,6 +25,7 @@ type background struct {
 
 func newBackground() *background {
 	b := new(background)
+	b.life, b.end = context.WithCancel(context.Background())
 	b.idle.L = &b.mu
 	return b
 }
@@ -53,14 +57,15 @@ func (b *background) work() {
 		task := b.queue[0]
 		b.queue[0], b.queue = nil, b.queue[1:]
 		b.mu.Unlock()
-		ctx, cancel := context.WithTimeout(context.Background(), taskTimeout)
+		ctx, cancel := context.WithTimeout(b.life, taskTimeout)
 		task(ctx)
 		cancel()
 	}
 }
 
-// Stop drops the tasks that have not begun, lets no more in, and waits for the others.
+// Stop drops the tasks that have not begun, lets no more in, cancels the others and waits for them.
 func (b *background) Stop() {
+	b.end()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stopped, b.queue = true, nil

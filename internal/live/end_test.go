@@ -1,6 +1,7 @@
 package live_test
 
 import (
+	"context"
 	"math/rand/v2"
 	"runtime"
 	"strconv"
@@ -145,5 +146,46 @@ func TestNoSocketSurvivesARevocationThatRacesItsAuth(t *testing.T) {
 			}
 			tab.peer.Gone()
 		}
+	})
+}
+
+func TestNobodyIsToldOfAStartThatIsOverAlready(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := w.start(), w.start()
+		token, _ := w.signIn(a, "ana")
+		tab := w.connect(b, token)
+		b.store.Before(func(op string) {
+			if op == "Session" { // of the one that has started
+				<-time.After(time.Second)
+			}
+		})
+		_, second := w.signIn(a, "ana")
+		w.must(a.registry.AdminEnd(w.Context(), "boss", second.ID))
+		w.pass(5 * time.Second)
+		tab.want(wire.TypeSessionClosed)
+	})
+}
+
+func TestDrainKeepsToItsTime(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, _ := w.signIn(i, "ana")
+		w.connect(i, token)
+		w.pass(28*time.Minute - time.Second)
+		hanging := make(chan struct{})
+		i.store.Before(func(op string) {
+			if op == "Session" {
+				<-hanging
+			}
+		})
+		w.pass(time.Second) // it is being looked at
+		ctx, cancel := context.WithTimeout(w.Context(), time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		i.hub.Drain(ctx)
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("took %s", took)
+		}
+		close(hanging)
 	})
 }

@@ -244,3 +244,24 @@ func TestAFailedLookIsRepeated(t *testing.T) {
 		}
 	})
 }
+
+// The lifetime ends a session for certain, also while nobody can tell whether it has been idle.
+func TestTheLifetimeEndsSocketsDuringTheRecoveryFromAnOutage(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.settings.Lifetime = 31 * time.Minute
+		i := w.start()
+		token, s := w.signIn(i, "ana")
+		tab := w.connect(i, token)
+		w.pass(time.Until(s.IdleDeadline()) - 30*time.Second)
+		i.stopFeed()
+		w.pass(25 * time.Second) // less than closes sockets, enough for doubt
+		i.runFeed(w)
+		w.pass(30 * time.Second)
+		tab.want(wire.TypeIdleWarning)
+		tab.open() // past its idle deadline
+		w.pass(time.Until(s.ExpiresAt) + 2*time.Second)
+		if f := tab.want(wire.TypeSessionRevoked); tab.code == 0 {
+			t.Errorf("open after the end of its lifetime: %v", f)
+		}
+	})
+}

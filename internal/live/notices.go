@@ -55,6 +55,9 @@ func (h *Hub) tellStarted(ctx context.Context, uid session.UserID, id session.ID
 		h.log.Warn("start of session not told", "session", id, "error", err)
 		return
 	}
+	if s.Status != session.StatusActive {
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, r := range h.rooms[uid] {
@@ -88,7 +91,7 @@ func (h *Hub) look(r *room) {
 
 // cannotTell looks again later, unless the session is over whatever the store would say.
 func (h *Hub) cannotTell(r *room, known session.Session) {
-	if phase, _ := h.policy.Phase(known, h.registry.Now()); phase == session.PhaseExpired {
+	if !h.registry.Now().Before(known.ExpiresAt) {
 		code, lastFrame := closeForEnd(session.ReasonAbsoluteTimeout)
 		h.closeRoom(r, code, lastFrame)
 		return

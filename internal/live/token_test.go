@@ -236,3 +236,18 @@ func TestADeletedUserHearsOfTheDeletion(t *testing.T) {
 		tab.closed(wire.CloseAccountGone, wire.TypeSessionRevoked, "user_deleted")
 	})
 }
+
+func TestASocketOpenedOnOldKnowledgeClosesWithIt(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, _ := w.signIn(i, "ana")
+		w.pass(6 * time.Second)
+		w.accounts.SetDown(true)
+		w.pass(4 * time.Minute)
+		tab := w.connect(i, token)
+		w.pass(53 * time.Second)
+		tab.open()
+		w.pass(3 * time.Second)
+		tab.closed(wire.CloseUnavailable, "", "")
+	})
+}

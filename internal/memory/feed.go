@@ -8,7 +8,7 @@ import (
 )
 
 // proofInterval is how often a feed proves itself: there is nothing to catch up with in one process.
-const proofInterval = time.Second
+const proofInterval = 100 * time.Millisecond
 
 // maxAnnounced bounds the memory of notices that are published already.
 const maxAnnounced = 10_000

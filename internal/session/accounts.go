@@ -1,33 +1,39 @@
 package session
 
-import "context"
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
 
 // LookUp asks Firebase about the accounts of users with open sockets, in batches, acts on those that are gone or disabled
-// and returns the others. A batch in which everybody seems to be missing is believed only if a single look-up agrees.
+// and returns the others. It goes on past failures. A batch in which everybody seems to be missing is believed only if a
+// single look-up agrees.
 func (r *Registry) LookUp(ctx context.Context, uids []UserID) (map[UserID]Account, error) {
 	found := make(map[UserID]Account, len(uids))
-	for len(uids) > 0 {
-		batch := uids[:min(len(uids), MaxAccounts)]
-		uids = uids[len(batch):]
+	var failures []error
+	for batch := range slices.Chunk(uids, MaxAccounts) {
+		asked := localNow()
 		accounts, err := r.lookUpBatch(ctx, batch)
-		if err != nil {
-			return found, err
-		}
+		failures = append(failures, err)
 		for uid, a := range accounts {
-			r.states.PutAccount(a)
 			if a.Gone() == "" {
 				found[uid] = a
-			} else {
-				r.endGone(ctx, a)
+			} else if err := cmp.Or(ctx.Err(), r.endGone(ctx, a)); err != nil {
+				failures = append(failures, err)
+				continue // not known before it has had its effect
 			}
+			r.states.PutAccount(a, asked)
 		}
 	}
-	return found, nil
+	return found, errors.Join(failures...)
 }
 
-// AccountKnown reports whether the account has been looked up within the time that its state may be reused.
-func (r *Registry) AccountKnown(uid UserID) bool {
-	return r.states.Checked(uid, r.settings.UserStateTTL)
+// AccountKnown reports whether the account has been asked about at most maxAge ago.
+func (r *Registry) AccountKnown(uid UserID, maxAge time.Duration) bool {
+	return r.states.Checked(uid, maxAge)
 }
 
 func (r *Registry) lookUpBatch(ctx context.Context, batch []UserID) (map[UserID]Account, error) {
@@ -53,16 +59,15 @@ func (r *Registry) lookUpBatch(ctx context.Context, batch []UserID) (map[UserID]
 }
 
 // endGone ends the sessions of an account that has been looked up and may not sign in any more.
-func (r *Registry) endGone(ctx context.Context, a Account) {
+func (r *Registry) endGone(ctx context.Context, a Account) error {
 	e := End{Reason: a.Gone(), By: ActorSystem}
 	if e.Reason == "" {
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	if _, err := r.endEach(ctx, a.UserID, func(Session) (End, bool) { return e, true }); err != nil {
-		r.log.Warn("sessions of an account not ended yet", "user", a.UserID, "reason", e.Reason, "error", err)
-	}
+	_, err := r.endEach(ctx, a.UserID, func(Session) (End, bool) { return e, true })
+	return err
 }
 
 // EndIfRevoked ends the session of id if the account's tokens have been revoked since the token was issued:

@@ -106,7 +106,16 @@ func (a *Activity) Stuck() bool {
 
 // Flush stores all activity now, for a shutdown when no more is recorded. It returns the first failure.
 func (a *Activity) Flush(ctx context.Context) error {
-	a.trailing.Wait()
+	idle := make(chan struct{})
+	go func() {
+		a.trailing.Wait()
+		close(idle)
+	}()
+	select {
+	case <-idle:
+	case <-ctx.Done():
+		return Unavailable("flush", ctx.Err())
+	}
 	a.mu.Lock()
 	var due []*touch
 	for _, t := range a.touches {
@@ -174,16 +183,16 @@ func (a *Activity) schedule(t *touch, d time.Duration) {
 			a.trailing.Go(func() {
 				a.slots <- struct{}{}
 				defer func() { <-a.slots }()
-				ctx, cancel := context.WithTimeout(context.Background(), touchTimeout)
-				defer cancel()
-				_ = a.write(ctx, t) // logged and retried there
+				_ = a.write(context.Background(), t) // logged and retried there
 			})
 		}
 	})
 }
 
-// write stores the newest activity of t, which the caller has claimed.
+// write stores the newest activity of t, which the caller has claimed, also if nobody waits for it any more.
 func (a *Activity) write(ctx context.Context, t *touch) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), touchTimeout)
+	defer cancel()
 	a.mu.Lock()
 	s, at, reset := t.session, t.latest, t.reset
 	a.mu.Unlock()

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"log/slog"
 	"strconv"
 	"testing"
@@ -322,5 +323,52 @@ func TestTheTouchIntervalFollowsTheSessionsOwnIdleTimeout(t *testing.T) {
 			token = w.accounts.Refresh(token)
 		}
 		w.admit(b, token, "")
+	})
+}
+
+func TestFlushKeepsToItsTime(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		for n := range 640 {
+			token, _ := w.signIn(i, session.UserID(strconv.Itoa(n)))
+			w.pass(time.Millisecond)
+			w.touch(i, token)
+		}
+		i.store.Before(func(op string) {
+			if op == "Touch" {
+				<-time.After(4 * time.Second)
+			}
+		})
+		w.pass(policy.TouchInterval) // all of them are due
+		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		wantCode(t, i.registry.Flush(ctx), session.CodeUnavailable)
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("took %s", took)
+		}
+		i.store.Before(func(string) {})
+		w.pass(2 * time.Minute)
+	})
+}
+
+func TestActivityIsStoredThoughItsRequestIsGone(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, s := w.signIn(i, "ana")
+		w.pass(policy.TouchInterval)
+		live := w.admit(i, token, "")
+		ctx, hangUp := context.WithCancel(w.Context())
+		i.store.Before(func(op string) {
+			if op == "Touch" {
+				hangUp()
+			}
+		})
+		if _, err := i.registry.Touch(ctx, live); err != nil {
+			t.Fatal(err)
+		}
+		if !w.stored(s.ID).LastActive.Equal(time.Now()) {
+			t.Error("not stored")
+		}
 	})
 }

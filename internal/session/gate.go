@@ -36,7 +36,8 @@ func (g *Gate) Authenticate(ctx context.Context, token string) (Identity, error)
 	if err != nil {
 		return Identity{}, err
 	}
-	return id, g.standing(ctx, id, g.registry.settings.UserStateTTL)
+	_, err = g.standing(ctx, id, g.registry.settings.UserStateTTL)
+	return id, err
 }
 
 // Admit lets a token pass whose session is live. Beyond [Gate.Authenticate]'s errors it fails with
@@ -53,7 +54,7 @@ func (g *Gate) Admit(ctx context.Context, token string) (Admission, error) {
 // RequireRecent asks for a sign-in at most window ago, in whole seconds, and looks up afresh that neither account nor
 // sign-in has been revoked. It fails with reauth_required and with what [Gate.Authenticate] fails.
 func (g *Gate) RequireRecent(ctx context.Context, id Identity, window time.Duration) error {
-	if err := g.standing(ctx, id, 0); err != nil {
+	if _, err := g.standing(ctx, id, 0); err != nil {
 		return err
 	}
 	return g.recent(id, window)
@@ -66,10 +67,7 @@ func (g *Gate) RequireAdmin(ctx context.Context, id Identity) error {
 	if admin, _ := id.Claims[claim].(bool); !admin {
 		return &Error{Op: "admin", Code: CodeForbidden}
 	}
-	if err := g.standing(ctx, id, 0); err != nil {
-		return err
-	}
-	account, err := g.registry.states.Account(ctx, id.UserID, g.registry.settings.UserStateTTL)
+	account, err := g.standing(ctx, id, 0)
 	if err != nil {
 		return err
 	}
@@ -127,29 +125,29 @@ func (g *Gate) Verify(ctx context.Context, token string) (Identity, error) {
 }
 
 // standing checks that the account may sign in and that the sign-in has not been revoked, from what has been
-// looked up at most maxAge ago; zero asks Firebase and the store.
-func (g *Gate) standing(ctx context.Context, id Identity, maxAge time.Duration) error {
+// looked up at most maxAge ago; zero asks Firebase and the store. It returns the account.
+func (g *Gate) standing(ctx context.Context, id Identity, maxAge time.Duration) (Account, error) {
 	r := g.registry
 	if !r.inbox.Current() {
-		return &Error{Op: "standing", Code: CodeUnavailable}
+		return Account{}, &Error{Op: "standing", Code: CodeUnavailable}
 	}
 	account, err := r.states.Account(ctx, id.UserID, maxAge)
 	if err != nil {
-		return err
+		return Account{}, err
 	}
 	if reason := account.Gone(); reason != "" {
-		return &Error{Op: "standing", Code: CodeUserDisabled, Reason: reason}
+		return Account{}, &Error{Op: "standing", Code: CodeUserDisabled, Reason: reason}
 	}
 	user, err := r.states.User(ctx, id.UserID, maxAge == 0)
 	if err != nil {
-		return err
+		return Account{}, err
 	}
 	if user.Revoked(id.AuthTime) {
-		return &Error{Op: "standing", Code: CodeTokenRevoked}
+		return Account{}, &Error{Op: "standing", Code: CodeTokenRevoked}
 	}
 	if account.Revoked(id.IssuedAt) {
 		r.EndIfRevoked(ctx, id, account)
-		return &Error{Op: "standing", Code: CodeTokenRevoked}
+		return Account{}, &Error{Op: "standing", Code: CodeTokenRevoked}
 	}
-	return nil
+	return account, nil
 }

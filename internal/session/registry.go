@@ -51,7 +51,11 @@ func NewRegistry(s Settings, p Ports) *Registry {
 		states:   newStates(p.Store, p.Users, p.Accounts),
 		activity: newActivity(s.Policy, p.Store, p.Clock, p.Inbox, p.After, p.Log),
 	}
-	r.states.found = r.endGone
+	r.states.found = func(ctx context.Context, a Account) {
+		if err := r.endGone(ctx, a); err != nil {
+			r.log.Warn("sessions of an account not ended yet", "user", a.UserID, "error", err)
+		}
+	}
 	r.activity.stored, r.activity.gone = r.states.Put, r.states.Drop
 	p.Inbox.Subscribe(r.states.Apply)
 	p.Inbox.OnGap(r.states.Clear)
@@ -164,6 +168,7 @@ func (r *Registry) judge(ctx context.Context, s Session) (Session, error) {
 	case over.Status == StatusActive:
 		return over, nil
 	case s.Status == StatusEnded:
+		r.states.Put(s)
 		return Session{}, EndedError(s)
 	}
 	stored, ended, err := r.end(ctx, s, e)
@@ -187,7 +192,7 @@ func (r *Registry) passed(s Session) (now Session, e End, err error) {
 	}
 	e = End{Reason: now.EndReason, By: ActorSystem, At: now.EndedAt}
 	if e.Reason == ReasonIdleTimeout {
-		if !r.inbox.Steady(r.settings.TouchInterval) {
+		if !r.inbox.Steady(r.settings.TouchInterval) && r.clock.Now().Before(s.ExpiresAt) {
 			return now, e, &Error{Op: "judge", Code: CodeUnavailable, Message: "recovering from an outage"}
 		}
 		e.IfLastActive = s.LastActive
@@ -199,8 +204,12 @@ func (r *Registry) passed(s Session) (now Session, e End, err error) {
 func (r *Registry) end(ctx context.Context, s Session, e End) (stored Session, ended bool, err error) {
 	n := NewNotice(NoticeEnded, s.UserID, e.Reason, s.ID)
 	stored, ended, err = r.store.End(ctx, s.ID, e, &n)
-	if err != nil || !ended {
+	if err != nil {
 		return stored, false, err
+	}
+	if !ended {
+		r.states.Put(stored) // whoever ended it, what is acknowledged here is known here
+		return stored, false, nil
 	}
 	n.At = stored.EndedAt
 	r.inbox.Deliver(n)

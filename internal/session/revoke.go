@@ -62,6 +62,7 @@ func (r *Registry) endEach(ctx context.Context, uid UserID, choose func(Session)
 	if err != nil {
 		return 0, err
 	}
+	r.states.Doubt(uid) // those that others have ended already are not listed
 	var count int
 	var failures []error
 	for _, s := range stored {

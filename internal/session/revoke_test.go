@@ -291,3 +291,109 @@ func TestEndingDuringTheRecoveryFromAnOutage(t *testing.T) {
 		w.ended(idle.ID, session.ReasonRevoked)
 	})
 }
+
+// Whoever has ended a session, an instance that acknowledges the end refuses from then on, without waiting for the feed.
+func TestAnAcknowledgedEndIsEnforcedWhereItIsAcknowledged(t *testing.T) {
+	for name, end := range map[string]func(*world, *instance, session.Session, session.Session) error{
+		"own": func(w *world, i *instance, s, current session.Session) error {
+			return i.registry.EndOwn(w.Context(), current, s.ID)
+		},
+		"admin": func(w *world, i *instance, s, _ session.Session) error {
+			return i.registry.AdminEnd(w.Context(), "boss", s.ID)
+		},
+		"others": func(w *world, i *instance, _, current session.Session) error {
+			_, err := i.registry.EndOthers(w.Context(), current)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				a, b := w.start(), w.start()
+				token, s := w.signIn(a, "ana")
+				_, current := w.signIn(a, "ana")
+				w.admit(b, token, "")
+				b.stopFeed()
+				w.pass(0)
+				for _, i := range []*instance{a, b} { // the second finds it ended
+					if err := end(w, i, s, current); err != nil {
+						t.Fatal(err)
+					}
+					w.admit(i, token, session.CodeSessionEnded)
+				}
+			})
+		})
+	}
+}
+
+func TestASpentSignInIsSpentWhereItIsSaidSo(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := w.start(), w.start()
+		token, s := w.signIn(a, "ana")
+		w.admit(b, token, "")
+		b.stopFeed()
+		w.pass(0)
+		if err := a.registry.AdminEnd(w.Context(), "boss", s.ID); err != nil {
+			t.Fatal(err)
+		}
+		_, err := w.tryRegister(b, token)
+		wantCode(t, err, session.CodeReauthRequired)
+		w.admit(b, token, session.CodeSessionEnded)
+	})
+}
+
+// slowBatch answers batches late, with what was true when it was asked.
+type slowBatch struct {
+	*sessiontest.Directory
+	delay time.Duration
+}
+
+func (s slowBatch) Accounts(ctx context.Context, uids []session.UserID) (map[session.UserID]session.Account, error) {
+	found, err := s.Directory.Accounts(ctx, uids)
+	<-time.After(s.delay)
+	return found, err
+}
+
+func TestAnOldAnswerAboutAnAccountDoesNotReplaceANewerOne(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		r := session.NewRegistry(w.settings, session.Ports{
+			Store: i.store, Users: i.store, Publisher: i.store, Accounts: slowBatch{w.accounts, time.Second}, Clock: session.NewClock(),
+			Inbox: i.inbox, After: func(time.Duration, func()) {}, Log: slog.New(slog.DiscardHandler),
+		})
+		gate := session.NewGate(r, w.accounts)
+		token, _ := w.signIn(i, "ana")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if _, err := r.LookUp(w.Context(), []session.UserID{"ana"}); err != nil {
+				t.Error(err)
+			}
+		}()
+		w.pass(500 * time.Millisecond)
+		w.accounts.Change("ana", func(a *session.Account) { a.Disabled = true })
+		wantCode(t, gate.RequireRecent(w.Context(), w.accounts.Identity(token), time.Hour), session.CodeUserDisabled)
+		<-done
+		_, err := gate.Authenticate(w.Context(), token)
+		wantCode(t, err, session.CodeUserDisabled)
+	})
+}
+
+func TestAnAccountsEndThatCannotBeWrittenIsTriedAgain(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		_, s := w.signIn(i, "ana")
+		w.pass(w.settings.UserStateTTL)
+		w.accounts.Delete("ana")
+		i.store.SetDown(true)
+		_, err := i.registry.LookUp(w.Context(), []session.UserID{"ana"})
+		wantCode(t, err, session.CodeUnavailable)
+		if i.registry.AccountKnown("ana", w.settings.UserStateTTL) {
+			t.Error("the account counts as checked: nobody would ask again")
+		}
+		i.store.SetDown(false)
+		if _, err := i.registry.LookUp(w.Context(), []session.UserID{"ana"}); err != nil {
+			t.Fatal(err)
+		}
+		w.ended(s.ID, session.ReasonUserDeleted)
+	})
+}

@@ -17,7 +17,7 @@ const (
 	maxUserSessions = 64
 )
 
-// How long a dependency may take to answer. Identity's bound keeps a request that waits for it below two seconds.
+// How long a dependency may take to answer. Identity's bound keeps a request that waits for it alone below two seconds.
 const (
 	storeTimeout    = 4 * time.Second
 	identityTimeout = 1500 * time.Millisecond
@@ -43,7 +43,7 @@ type state struct {
 	mu        sync.Mutex
 	changes   uint64 // changes with all that contradicts knowledge: what was read under another value is not kept
 	account   Account
-	checked   time.Time // local time of the account's look-up, zero if there is none
+	checked   time.Time // local time at which the account was asked about, zero if it was not
 	user      User
 	userKnown bool
 	sessions  map[ID]Session
@@ -125,27 +125,48 @@ func (st *states) User(ctx context.Context, uid UserID, fresh bool) (User, error
 		})
 }
 
-// Account returns the account, looked up at most maxAge ago; zero asks Firebase.
+// lookedUp is an account with the local time at which it was asked about.
+type lookedUp struct {
+	Account
+	asked time.Time
+}
+
+// learn takes over an account unless a later question has been answered, and returns the later answer. The caller holds u.mu.
+func (u *state) learn(a lookedUp) lookedUp {
+	if !a.asked.Before(u.checked) {
+		u.account, u.checked = a.Account, a.asked
+	}
+	return lookedUp{u.account, u.checked}
+}
+
+// Account returns the account, asked about at most maxAge ago; zero asks Firebase. No notice contradicts an account: of two
+// answers the one to the later question counts.
 func (st *states) Account(ctx context.Context, uid UserID, maxAge time.Duration) (Account, error) {
 	u := st.of(uid)
-	return load(ctx, st, u, st.key("account", string(uid), maxAge == 0), identityTimeout,
-		func() (Account, bool) {
-			return u.account, !u.checked.IsZero() && time.Since(u.checked) < maxAge
-		},
-		func(ctx context.Context) (Account, error) {
+	u.mu.Lock()
+	known, checked := u.account, u.checked
+	u.mu.Unlock()
+	if !checked.IsZero() && time.Since(checked) < maxAge {
+		return known, nil
+	}
+	answer, err := fly(ctx, st, st.key("account", string(uid), maxAge == 0), identityTimeout,
+		func(ctx context.Context) (lookedUp, error) {
+			asked := localNow()
 			a, err := st.accounts.Account(ctx, uid)
 			if err == nil {
 				st.found(ctx, a)
 			}
-			return a, err
-		},
-		func(read Account) Account {
-			u.account, u.checked = read, localNow()
-			return read
+			return lookedUp{a, asked}, err
 		})
+	if err != nil {
+		return Account{}, err
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.learn(answer).Account, nil
 }
 
-// Checked reports whether the account has been looked up at most maxAge ago.
+// Checked reports whether the account has been asked about at most maxAge ago.
 func (st *states) Checked(uid UserID, maxAge time.Duration) bool {
 	u := st.of(uid)
 	u.mu.Lock()
@@ -154,11 +175,11 @@ func (st *states) Checked(uid UserID, maxAge time.Duration) bool {
 }
 
 // PutAccount keeps an account that has been looked up by other means.
-func (st *states) PutAccount(a Account) {
+func (st *states) PutAccount(a Account, asked time.Time) {
 	u := st.of(a.UserID)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.account, u.checked = a, localNow()
+	u.learn(lookedUp{a, asked})
 }
 
 // Session returns a session, from memory where it is known. It fails with not_found.
@@ -198,6 +219,15 @@ func (st *states) Drop(s Session) {
 	defer u.mu.Unlock()
 	u.changes = st.changes.Add(1)
 	delete(u.sessions, s.ID)
+}
+
+// Doubt has the sessions of a user read again.
+func (st *states) Doubt(uid UserID) {
+	u := st.of(uid)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.changes = st.changes.Add(1)
+	clear(u.sessions)
 }
 
 // Clear forgets everything.

@@ -13,7 +13,7 @@ import (
 const (
 	writeTimeout = 5 * time.Second // for one frame, and for all that is left at a close
 	closeTimeout = 2 * time.Second // for the other side to answer a close
-	maxQueued    = 64              // frames waiting for a slow reader
+	maxQueued    = 1000            // frames waiting for a slow reader
 )
 
 // frame is one queued write.
