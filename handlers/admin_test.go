@@ -12,7 +12,7 @@ import (
 
 func TestAdminSessions(t *testing.T) {
 	inWorld(t, func(w *world) {
-		admin, first, second := w.live(root), w.live(ana), w.live(ana)
+		admin, first, second := w.live(boss), w.live(ana), w.live(ana)
 		w.do("DELETE", "/v1/admin/sessions/"+w.id(first), admin).want(http.StatusNoContent)
 		p := w.do("GET", "/v1/check", first).problem(401, session.CodeSessionEnded)
 		if p["reason"] != "admin_revoked" {
@@ -26,7 +26,7 @@ func TestAdminSessions(t *testing.T) {
 		a := w.do("GET", "/v1/admin/users/ana/sessions", admin).want(http.StatusOK)
 		keys(t, a.object(), "sessions")
 		list := objects(t, a.object()["sessions"])
-		if len(list) != 2 || list[1]["id"] != w.id(first) || list[1]["endedBy"] != "root" {
+		if len(list) != 2 || list[1]["id"] != w.id(first) || list[1]["endedBy"] != "boss" {
 			t.Errorf("an admin sees %v", list)
 		}
 		own := objects(t, w.do("GET", "/v1/sessions?status=all", second).object()["sessions"])
@@ -41,7 +41,7 @@ func TestAdminSessions(t *testing.T) {
 
 func TestRevoke(t *testing.T) {
 	inWorld(t, func(w *world) {
-		admin, first, second := w.live(root), w.live(ana), w.live(ana)
+		admin, first, second := w.live(boss), w.live(ana), w.live(ana)
 		stranger := w.live(bob)
 		a := w.do("POST", "/v1/admin/users/ana/revoke", admin, body(`{"reason":" left the company "}`)).want(http.StatusOK)
 		keys(t, a.object(), "ended", "revokedAt")
@@ -63,7 +63,7 @@ func TestRevoke(t *testing.T) {
 
 func TestRevokeChecksItsBody(t *testing.T) {
 	inWorld(t, func(w *world) {
-		admin, token := w.live(root), w.live(ana)
+		admin, token := w.live(boss), w.live(ana)
 		const path = "/v1/admin/users/ana/revoke"
 		w.do("POST", path, admin, body(`{"reason":"`+strings.Repeat("é", 257)+`"}`)).faults("reason")
 		w.do("POST", path, admin, body(`{"reason":"a\u0000b"}`)).faults("reason")
@@ -76,19 +76,19 @@ func TestRevokeChecksItsBody(t *testing.T) {
 
 func TestAdminSparesItself(t *testing.T) {
 	inWorld(t, func(w *world) {
-		admin, other := w.live(root), w.live(root)
+		admin, other := w.live(boss), w.live(boss)
 		w.do("DELETE", "/v1/admin/sessions/"+w.id(admin), admin).faults("self")
 		w.do("DELETE", "/v1/admin/sessions/"+w.id(admin)+"?self=false", admin).faults("self")
 		w.do("DELETE", "/v1/admin/sessions/"+w.id(admin)+"?self=yes", admin).faults("self", "self")
-		w.do("POST", "/v1/admin/users/root/revoke", admin).faults("self")
-		w.do("POST", "/v1/admin/users/roo%74/revoke", admin).faults("self")
+		w.do("POST", "/v1/admin/users/boss/revoke", admin).faults("self")
+		w.do("POST", "/v1/admin/users/bos%73/revoke", admin).faults("self")
 		w.do("GET", "/v1/check", admin).want(http.StatusNoContent)
 
 		w.do("DELETE", "/v1/admin/sessions/"+w.id(other), admin).want(http.StatusNoContent)
 		w.do("DELETE", "/v1/admin/sessions/"+w.id(admin)+"?self=true", admin).want(http.StatusNoContent)
 		w.do("GET", "/v1/check", admin).problem(401, session.CodeSessionEnded)
-		admin = w.live(root)
-		w.do("POST", "/v1/admin/users/root/revoke?self=true", admin).want(http.StatusOK)
+		admin = w.live(boss)
+		w.do("POST", "/v1/admin/users/boss/revoke?self=true", admin).want(http.StatusOK)
 		w.do("GET", "/v1/check", admin).problem(401, session.CodeTokenRevoked)
 	})
 }
@@ -106,7 +106,7 @@ func TestAdminEndpointsRefuse(t *testing.T) {
 			{"POST", "/v1/admin/users/bob/revoke", true},
 			{"DELETE", "/v1/admin/sessions/" + w.id(victim), true},
 		}
-		user, stale := w.live(ana), w.live(root)
+		user, stale := w.live(ana), w.live(boss)
 		for _, uid := range []session.UserID{"ex", "gone"} {
 			w.dir.Change(uid, func(a *session.Account) { a.Claims = map[string]any{"admin": true} })
 		}
@@ -136,7 +136,7 @@ func TestAdminEndpointsRefuse(t *testing.T) {
 // A user id may hold anything that Firebase allows.
 func TestAdminUserIDs(t *testing.T) {
 	inWorld(t, func(w *world) {
-		admin := w.live(root)
+		admin := w.live(boss)
 		for _, uid := range []session.UserID{"a/b", "..", ".", "a%2Fb", "ä b?c#d", "%", session.UserID(strings.Repeat("é", 128))} {
 			w.live(uid)
 			path := "/v1/admin/users/" + url.PathEscape(string(uid)) + "/sessions"
@@ -150,7 +150,7 @@ func TestAdminUserIDs(t *testing.T) {
 
 func TestPathTricks(t *testing.T) {
 	inWorld(t, func(w *world) {
-		admin := w.live(root)
+		admin := w.live(boss)
 		id := w.id(w.live(ana))
 		for _, target := range []string{
 			"DELETE /v1/sessions/", "DELETE /v1/sessions/%2e%2e", "DELETE /v1/sessions/..%2f..%2fhealthz", "DELETE /v1/sessions/%00",

@@ -42,7 +42,7 @@ func TestCodes(t *testing.T) {
 			return w.do("GET", "/v1/token", token)
 		}, nil},
 		{"token_revoked", 401, `Bearer error="invalid_token"`, func(w *world) answer {
-			token, admin := w.live(ana), w.live(root)
+			token, admin := w.live(ana), w.live(boss)
 			w.do("POST", "/v1/admin/users/ana/revoke", admin).want(200)
 			return w.do("POST", "/v1/sessions", token)
 		}, nil},
@@ -63,7 +63,7 @@ func TestCodes(t *testing.T) {
 			return w.do("POST", "/v1/sessions", w.dir.Refresh(token))
 		}, nil},
 		{"reauth_required", 401, `Bearer error="insufficient_user_authentication", max_age="300"`, func(w *world) answer {
-			admin := w.live(root)
+			admin := w.live(boss)
 			<-time.After(301 * time.Second)
 			return w.do("POST", "/v1/admin/users/ana/revoke", admin)
 		}, nil},
@@ -140,19 +140,19 @@ func TestOrder(t *testing.T) {
 			return w.do("GET", "/v1/check", token)
 		}},
 		{"a disabled account before a revoked sign-in", session.CodeUserDisabled, func(w *world) answer {
-			token, admin := w.live(ana), w.live(root)
+			token, admin := w.live(ana), w.live(boss)
 			w.dir.Change(ana, func(a *session.Account) { a.Disabled = true })
 			w.do("POST", "/v1/admin/users/ana/revoke", admin).want(200)
 			return w.do("GET", "/v1/check", token)
 		}},
 		{"a revoked sign-in before an ended session", session.CodeTokenRevoked, func(w *world) answer {
-			token, admin := w.live(ana), w.live(root)
+			token, admin := w.live(ana), w.live(boss)
 			w.do("POST", "/v1/logout", token).want(204)
 			w.do("POST", "/v1/admin/users/ana/revoke", admin).want(200)
 			return w.do("GET", "/v1/check", token)
 		}},
 		{"a revoked sign-in before a spent one", session.CodeTokenRevoked, func(w *world) answer {
-			token, admin := w.live(ana), w.live(root)
+			token, admin := w.live(ana), w.live(boss)
 			w.do("POST", "/v1/logout", token).want(204)
 			w.do("POST", "/v1/admin/users/ana/revoke", admin).want(200)
 			return w.do("POST", "/v1/sessions", token)
@@ -174,12 +174,12 @@ func TestOrder(t *testing.T) {
 			return w.do("POST", "/v1/admin/users/ana/revoke?x=y", w.live(ana), body(`{`))
 		}},
 		{"an old sign-in before a bad body", session.CodeReauthRequired, func(w *world) answer {
-			token := w.live(root)
+			token := w.live(boss)
 			<-time.After(10 * time.Minute)
 			return w.do("POST", "/v1/admin/users/ana/revoke", token, body(`{`))
 		}},
 		{"an old sign-in before the own session and an unknown one", session.CodeReauthRequired, func(w *world) answer {
-			token := w.live(root)
+			token := w.live(boss)
 			<-time.After(10 * time.Minute)
 			w.do("DELETE", "/v1/admin/sessions/nothing", token).problem(401, session.CodeReauthRequired)
 			return w.do("DELETE", "/v1/admin/sessions/"+w.id(token), token)
@@ -208,7 +208,7 @@ func TestStoreDown(t *testing.T) {
 	for name, mode := range map[string]int32{"fails": fails, "hangs": hangs} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				token, admin := w.live(ana), w.live(root)
+				token, admin := w.live(ana), w.live(boss)
 				w.do("GET", "/v1/check", token).want(http.StatusNoContent)
 				w.do("GET", "/v1/admin/users/ana/sessions", admin).want(http.StatusOK)
 				w.store.mode.Store(mode)

@@ -26,7 +26,7 @@ import (
 const (
 	ana    session.UserID = "ana"
 	bob    session.UserID = "bob"
-	root   session.UserID = "root" // an admin
+	boss   session.UserID = "boss" // an admin
 	origin                = "https://app.example.com"
 )
 
@@ -79,7 +79,7 @@ func newWorld(t *testing.T, changes ...func(*world)) *world {
 	})
 	w.options.Registry, w.options.Gate = w.registry, session.NewGate(w.registry, w.dir)
 	w.handler = handlers.New(w.options)
-	w.dir.Change(root, func(a *session.Account) { a.Claims = map[string]any{"admin": true} })
+	w.dir.Change(boss, func(a *session.Account) { a.Claims = map[string]any{"admin": true} })
 	t.Cleanup(func() {
 		for _, token := range w.tokens {
 			if strings.Contains(w.log.String(), token) {

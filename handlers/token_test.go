@@ -33,7 +33,7 @@ func TestToken(t *testing.T) {
 		if w.do("GET", "/v1/token", token).object()["recentAuth"] != false {
 			t.Error("a sign-in of 301 s is recent")
 		}
-		claims, _ := w.do("GET", "/v1/token", w.signIn(root)).object()["claims"].(map[string]any)
+		claims, _ := w.do("GET", "/v1/token", w.signIn(boss)).object()["claims"].(map[string]any)
 		if claims["admin"] != true {
 			t.Errorf("an admin's claims are %v", claims)
 		}

@@ -140,9 +140,9 @@ func (p *Peer) refuse(err error) { p.close(closeFor(err)) }
 
 // ping answers with a pong; a token that comes with it is checked and takes the place of the one held.
 func (p *Peer) ping(ctx context.Context, request wire.Request) {
-	var fault session.Code
-	if request.Token != "" && !p.renew(ctx, request.Token, &fault) {
-		return
+	var fault session.Code // of the token that came
+	if request.Token != "" {
+		fault = p.renew(ctx, request.Token)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -159,47 +159,41 @@ func (p *Peer) ping(ctx context.Context, request wire.Request) {
 	}))
 }
 
-// renew takes over a token. It reports false when that has closed the peer. A token that is not accepted starts the
-// grace; that it cannot be checked leaves everything as it is. Both set fault.
-func (p *Peer) renew(ctx context.Context, token string, fault *session.Code) bool {
+// renew takes over a token, or returns why not: that it cannot be checked leaves everything as it is, one that is not accepted
+// starts the grace, and one that says that somebody else sits here, or nobody may, closes the peer.
+func (p *Peer) renew(ctx context.Context, token string) (fault session.Code) {
 	key := sha256.Sum256([]byte(token))
 	p.mu.Lock()
 	held := p.identity
 	same := key == p.token && p.fault == ""
 	p.mu.Unlock()
 	if same {
-		return true
+		return ""
 	}
 	id, err := p.hub.gate.Authenticate(ctx, token)
 	if err == nil {
 		err = p.hub.checkAge(id)
 	}
-	switch *fault = session.CodeOf(err); *fault {
-	case "":
-	case session.CodeUnavailable:
-		return true
-	case session.CodeTokenExpired, session.CodeTokenInvalid:
+	fault = session.CodeOf(err)
+	switch {
+	case fault == session.CodeUnavailable:
+	case fault == session.CodeTokenExpired, fault == session.CodeTokenInvalid:
 		p.mu.Lock()
-		p.distrust(*fault)
+		p.distrust(fault)
 		p.mu.Unlock()
-		return true
-	default:
+	case fault != "":
 		p.refuse(err)
-		return false
-	}
-	if id.UserID != held.UserID {
+	case id.UserID != held.UserID:
 		p.close(wire.CloseUnauthorized, last(wire.TypeAuthExpired, string(session.CodeTokenInvalid)))
-		return false
-	}
-	if id.SessionID != held.SessionID {
+	case id.SessionID != held.SessionID:
 		p.close(wire.CloseReplaced, nil)
-		return false
+	default:
+		p.mu.Lock()
+		p.identity, p.token, p.fault = id, key, ""
+		p.mu.Unlock()
+		p.hub.deadlines.Arm(p.deadline, p.untilTokenExpires(id))
 	}
-	p.mu.Lock()
-	p.identity, p.token, p.fault = id, key, ""
-	p.mu.Unlock()
-	p.hub.deadlines.Arm(p.deadline, p.untilTokenExpires(id))
-	return true
+	return fault
 }
 
 // active records that the person did something. A peer whose token does not count any more speaks for nobody.

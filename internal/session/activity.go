@@ -180,12 +180,17 @@ func (a *Activity) schedule(t *touch, d time.Duration) {
 		due := retry || a.claim(t, a.clock.Now())
 		a.mu.Unlock()
 		if due {
-			a.trailing.Go(func() {
-				a.slots <- struct{}{}
-				defer func() { <-a.slots }()
-				_ = a.write(context.Background(), t) // logged and retried there
-			})
+			a.begin(t)
 		}
+	})
+}
+
+// begin starts a trailing write of t, which the caller has claimed.
+func (a *Activity) begin(t *touch) {
+	a.trailing.Go(func() {
+		a.slots <- struct{}{}
+		defer func() { <-a.slots }()
+		_ = a.write(context.Background(), t) // logged and retried there
 	})
 }
 
@@ -219,8 +224,7 @@ func (a *Activity) write(ctx context.Context, t *touch) error {
 	default:
 		t.session, t.failing, t.reset = stored, time.Time{}, false
 		if a.claim(t, a.clock.Now()) { //nolint:contextcheck // a trailing write outlives its cause
-			t.writing = false
-			a.schedule(t, 0) //nolint:contextcheck // a trailing write outlives its cause
+			a.begin(t) //nolint:contextcheck // the same
 		}
 	}
 	a.mu.Unlock()
