@@ -18,6 +18,7 @@ const (
 	CodeSessionRequired Code = "session_required"
 	CodeSessionEnded    Code = "session_ended"
 	CodeReauthRequired  Code = "reauth_required"
+	CodeIPChanged       Code = "ip_changed"
 	CodeForbidden       Code = "forbidden"
 	CodeInvalidRequest  Code = "invalid_request"
 	CodeNotFound        Code = "not_found"
@@ -32,6 +33,7 @@ type Error struct {
 	Message string // for people; safe to show, empty for the code's usual text
 	Err     error  // for logs
 
+	Field   string        // invalid_request: what is wrong with the request, empty for all of it
 	Reason  Reason        // session_ended, reauth_required, user_disabled: why the session ended
 	EndedAt time.Time     // session_ended: when
 	MaxAge  time.Duration // reauth_required: how old a sign-in may be

@@ -41,6 +41,9 @@ func (id ID) Valid() bool {
 	return true
 }
 
+// shard is the first digit, by which stores spread sessions.
+func (id ID) shard() string { return string(id[:min(len(id), 1)]) }
+
 // Valid reports whether uid is one that Firebase could have issued.
 func (uid UserID) Valid() bool {
 	return uid != "" && len([]rune(string(uid))) <= maxUserIDLength

@@ -71,5 +71,21 @@ type Accounts interface {
 	RevokeTokens(ctx context.Context, uid UserID) error
 }
 
+// Editor changes accounts in Firebase Authentication. Every method fails with unavailable when it cannot tell whether it has
+// succeeded, and with not_found when there is no such account. What Firebase refuses to accept is invalid_request with
+// the Field, "email" or "password", and a Message that is safe to show.
+type Editor interface {
+	// SetEmail changes the address and marks it unverified. Firebase ends all refresh tokens of the account with it.
+	SetEmail(ctx context.Context, uid UserID, email string) error
+	// SetPassword changes the password. Firebase ends all refresh tokens of the account with it.
+	SetPassword(ctx context.Context, uid UserID, password string) error
+	// SetDisabled disables the account or enables it again.
+	SetDisabled(ctx context.Context, uid UserID, disabled bool) error
+	// SetClaim sets one custom claim to true, or removes it, and leaves the others as they are.
+	SetClaim(ctx context.Context, uid UserID, claim string, on bool) error
+	// Delete deletes the account. One that is gone already is no error.
+	Delete(ctx context.Context, uid UserID) error
+}
+
 // MaxAccounts is how many accounts one batched look-up takes.
 const MaxAccounts = 100

@@ -13,6 +13,8 @@ const (
 	NoticeEnded   Kind = "ended"   // sessions ended
 	NoticeStarted Kind = "started" // a session began while its user has others
 	NoticeReset   Kind = "reset"   // activity came after the idle warning
+	NoticeAlert   Kind = "alert"   // something about a user's sessions looks suspicious
+	NoticeClaims  Kind = "claims"  // an account's custom claims were changed through Vigil
 )
 
 // Notice tells every instance what one of them has decided.
@@ -23,6 +25,7 @@ type Notice struct {
 	SessionIDs []ID      // those concerned, or
 	Before     time.Time // all whose sign-in is at or before this moment
 	Reason     Reason    // of an end
+	Alert      *Alert    // of an alert
 	At         time.Time // store time, set by the store
 }
 

@@ -40,7 +40,7 @@ func (r *Registry) Register(ctx context.Context, id Identity, in SignIn) (Regist
 	if err := r.roomFor(ctx, s, in.Replaces); err != nil {
 		return Registration{}, err
 	}
-	stored, created, err := r.store.Create(ctx, s)
+	stored, created, err := r.store.Create(ctx, s, Record{})
 	if err == nil {
 		err = id.owns(stored)
 	}
@@ -209,7 +209,7 @@ func (r *Registry) evict(ctx context.Context, oldest []Session) (evicted []ID, e
 }
 
 func (r *Registry) withdraw(ctx context.Context, s Session) error {
-	if err := r.store.Withdraw(ctx, s.ID); err != nil {
+	if err := r.store.Withdraw(ctx, s.ID, Record{}); err != nil {
 		return err
 	}
 	r.announce(ctx, NewNotice(NoticeEnded, s.UserID, ReasonSessionLimit, s.ID))

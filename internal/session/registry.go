@@ -203,7 +203,7 @@ func (r *Registry) passed(s Session) (now Session, e End, err error) {
 // end ends one session with its notice, and has this instance act on it before it returns.
 func (r *Registry) end(ctx context.Context, s Session, e End) (stored Session, ended bool, err error) {
 	n := NewNotice(NoticeEnded, s.UserID, e.Reason, s.ID)
-	stored, ended, err = r.store.End(ctx, s.ID, e, &n)
+	stored, ended, err = r.store.End(ctx, s.ID, e, Record{Notices: []Notice{n}})
 	if err != nil {
 		return stored, false, err
 	}

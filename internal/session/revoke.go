@@ -122,7 +122,7 @@ func (r *Registry) RevokeUser(ctx context.Context, uid UserID, reason Reason, by
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revocationTimeout)
 	defer cancel()
 	n := NewNotice(NoticeEnded, uid, reason)
-	revokedAt, err := r.users.Revoke(ctx, n, by)
+	revokedAt, err := r.users.Revoke(ctx, n, Decree{By: by})
 	if err != nil {
 		return Revocation{}, err
 	}

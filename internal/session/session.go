@@ -1,6 +1,9 @@
 package session
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Status is the stored state of a session. Judge a session by [Policy.Phase], never by its status alone.
 type Status string
@@ -37,8 +40,9 @@ type Session struct {
 	Status         Status
 	Device         Device
 	UserAgent      string
-	IPAddress      string
-	Location       *Location // nil when unknown
+	IPAddress      string    // of the sign-in
+	Networks       Networks  // from which requests may come
+	Location       *Location // of the sign-in; nil when unknown
 	SignInProvider string
 	AuthTime       time.Time // of the sign-in, whole seconds
 	CreatedAt      time.Time
@@ -54,8 +58,15 @@ type Session struct {
 	Version time.Time
 }
 
-// ActorSystem is the actor where time or a rule has ended a session.
-const ActorSystem = "system"
+// The actors that are no users.
+const (
+	ActorSystem = "system" // time or a rule
+	ActorCLI    = "cli"    // somebody with a shell and the project's credentials
+)
+
+// Networks are the networks that a session is used from, at most one of each family: IPv4 first, then IPv6. The zero Prefix
+// stands for one that is not known.
+type Networks [2]netip.Prefix
 
 // Device is what a session runs on.
 type Device struct {
@@ -65,11 +76,41 @@ type Device struct {
 	Name    string // given by the user
 }
 
-// Location is where a session signed in.
+// Location is where an IP address is said to be.
 type Location struct {
-	Country string `json:"country"` // ISO 3166-1 alpha-2
-	Region  string `json:"region"`
-	City    string `json:"city"`
+	Country  string    `json:"country"` // ISO 3166-1 alpha-2
+	Region   string    `json:"region"`  // second part of ISO 3166-2
+	City     string    `json:"city"`
+	Position *Position `json:"-"` // nil when unknown
+}
+
+// Position is a point on the globe with the radius around it in which an IP address is thought to be.
+type Position struct {
+	Latitude, Longitude float64 // degrees
+	Radius              float64 // kilometres, zero when unknown
+}
+
+// Origin is where a request comes from. The zero value is unknown, and judged by no policy.
+type Origin struct {
+	IP netip.Addr // without zone, IPv4 never mapped into IPv6
+	// Locate looks up where that is, nil when unknown. It is called only when somebody needs to know, and may be nil.
+	Locate func() *Location
+}
+
+// Location is where the origin is said to be, nil when unknown.
+func (o Origin) Location() *Location {
+	if o.Locate == nil {
+		return nil
+	}
+	return o.Locate()
+}
+
+// Address is the origin's IP address as text, empty when unknown.
+func (o Origin) Address() string {
+	if !o.IP.IsValid() {
+		return ""
+	}
+	return o.IP.String()
 }
 
 // IdleDeadline is when s ends unless its user does something before.
@@ -92,6 +133,8 @@ type User struct {
 	RevokeReason  Reason    // of the latest revocation
 	RevokedBy     string    // of the latest revocation
 	TokensPending bool      // Firebase has not been told yet
+	Disabled      bool      // by an admin, through Vigil
+	DeletedAt     time.Time // when the user deleted the account through Vigil, zero if they did not
 }
 
 // Revoked reports whether a sign-in at authTime is one of those that u's revocation has ended.
