@@ -22,6 +22,12 @@ type Gate struct {
 type Admission struct {
 	Identity Identity
 	Session  Session
+	Origin   Origin
+}
+
+// Actor is who came in, with a note for the audit trail.
+func (a Admission) Actor(note string) Actor {
+	return Actor{By: string(a.Identity.UserID), IP: a.Origin.Address(), Note: note, Session: a.Session.ID}
 }
 
 // NewGate returns a gate to the registry's sessions.
@@ -40,15 +46,19 @@ func (g *Gate) Authenticate(ctx context.Context, token string) (Identity, error)
 	return id, err
 }
 
-// Admit lets a token pass whose session is live. Beyond [Gate.Authenticate]'s errors it fails with
-// session_required and session_ended; even then the admission tells the identity.
-func (g *Gate) Admit(ctx context.Context, token string) (Admission, error) {
+// Admit lets a token pass whose session is live and, as the IP policy has it, used from where it may be. Beyond
+// [Gate.Authenticate]'s errors it fails with session_required, session_ended and ip_changed; even then the admission
+// tells the identity.
+func (g *Gate) Admit(ctx context.Context, token string, from Origin) (Admission, error) {
 	id, err := g.Authenticate(ctx, token)
 	if err != nil {
 		return Admission{}, err
 	}
 	s, err := g.registry.live(ctx, id)
-	return Admission{Identity: id, Session: s}, err
+	if err == nil {
+		s, err = g.registry.judgeOrigin(ctx, s, from)
+	}
+	return Admission{Identity: id, Session: s, Origin: from}, err
 }
 
 // RequireRecent asks for a sign-in at most window ago, in whole seconds, and looks up afresh that neither account nor
@@ -78,12 +88,32 @@ func (g *Gate) RequireAdmin(ctx context.Context, id Identity) error {
 }
 
 // RequireRecentAdmin is [Gate.RequireAdmin] and then [Gate.RequireRecent] with the policy's window, at
-// the price of one look-up.
-func (g *Gate) RequireRecentAdmin(ctx context.Context, id Identity) error {
-	if err := g.RequireAdmin(ctx, id); err != nil {
-		return err
+// the price of one look-up. A refusal is in the audit trail.
+func (g *Gate) RequireRecentAdmin(ctx context.Context, caller Admission) error {
+	err := g.RequireAdmin(ctx, caller.Identity)
+	if err == nil {
+		err = g.recent(caller.Identity, g.registry.settings.ReauthMaxAge)
 	}
-	return g.recent(id, g.registry.settings.ReauthMaxAge)
+	g.noteRefusal(ctx, caller, err)
+	return err
+}
+
+// RequireSensitive is [Gate.RequireRecent] with the policy's window, for what a user does to their own account. A refusal is in
+// the audit trail.
+func (g *Gate) RequireSensitive(ctx context.Context, caller Admission) error {
+	err := g.RequireRecent(ctx, caller.Identity, g.registry.settings.ReauthMaxAge)
+	g.noteRefusal(ctx, caller, err)
+	return err
+}
+
+func (g *Gate) noteRefusal(ctx context.Context, caller Admission, err error) {
+	who, ip := string(caller.Identity.UserID), caller.Origin.Address()
+	switch CodeOf(err) { //nolint:exhaustive // the others refuse nothing that was asked for
+	case CodeReauthRequired:
+		g.registry.note(ctx, newEvent(EventReauthRefused, AudienceUser, caller.Identity.UserID, caller.Session.ID, who, ip))
+	case CodeForbidden:
+		g.registry.note(ctx, newEvent(EventAdminRefused, AudienceAdmin, caller.Identity.UserID, caller.Session.ID, who, ip))
+	}
 }
 
 func (g *Gate) recent(id Identity, window time.Duration) error {
@@ -103,7 +133,9 @@ func (g *Gate) Verify(ctx context.Context, token string) (Identity, error) {
 		return Identity{}, &Error{Op: "verify", Code: CodeTokenInvalid}
 	}
 	key := sha256.Sum256([]byte(token))
-	if id, ok := g.tokens.Get(key, g.registry.clock.Now()); ok {
+	id, ok := g.tokens.Get(key, g.registry.clock.Now())
+	g.registry.meter.CacheAsked("token", ok)
+	if ok {
 		return id, nil
 	}
 	flight := g.flights.DoChan(string(key[:]), func() (any, error) {
@@ -116,6 +148,9 @@ func (g *Gate) Verify(ctx context.Context, token string) (Identity, error) {
 		return Identity{}, Unavailable("verify", ctx.Err())
 	case got := <-flight:
 		if got.Err != nil {
+			if CodeOf(got.Err) == CodeTokenExpired {
+				g.registry.meter.TokenExpired()
+			}
 			return Identity{}, got.Err
 		}
 		id := got.Val.(Identity) //nolint:forcetypeassert // the flight's own
@@ -141,6 +176,9 @@ func (g *Gate) standing(ctx context.Context, id Identity, maxAge time.Duration) 
 	user, err := r.states.User(ctx, id.UserID, maxAge == 0)
 	if err != nil {
 		return Account{}, err
+	}
+	if reason := user.owed(); reason != "" {
+		return Account{}, &Error{Op: "standing", Code: CodeUserDisabled, Reason: reason}
 	}
 	if user.Revoked(id.AuthTime) {
 		return Account{}, &Error{Op: "standing", Code: CodeTokenRevoked}

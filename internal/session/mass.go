@@ -1,6 +1,16 @@
 package session
 
-import "time"
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
 
 // JobState is where a mass revocation stands.
 type JobState string
@@ -31,4 +41,194 @@ type MassRevocation struct {
 	LeaseUntil time.Time // when another may go on with it
 
 	Version time.Time // the store's own, as a session's
+}
+
+const (
+	// exactScan is up to how many sessions are looked at one by one to say how many a mass revocation would end; beyond it the
+	// store counts, those included that time has ended and nobody has written down.
+	exactScan = 2000
+	// sampleSize is how many sessions are shown of those that a mass revocation would end.
+	sampleSize = 10
+	// jobBatch is how many sessions are read between two marks of progress.
+	jobBatch = 100
+	// jobLease is how long an instance may be silent before another goes on with its work: both may end sessions at the same
+	// time, each of which ends once.
+	jobLease = 15 * time.Second
+	// maxRunningJobs is how many an instance looks at in one go.
+	maxRunningJobs = 20
+)
+
+// PreviewRevocation says how many sessions a mass revocation would end, without the actor's own, and shows some of them.
+func (r *Registry) PreviewRevocation(ctx context.Context, actor Actor, f Filter) (matched int, sample []Session, err error) {
+	f = r.massFilter(f)
+	var after Cursor
+	for scanned := 0; scanned < exactScan; {
+		batch, err := r.archive.Search(ctx, f, after, searchBatch)
+		if err != nil {
+			return 0, nil, err
+		}
+		now := r.clock.Now()
+		for _, s := range batch {
+			after = f.CursorOf(s)
+			if s = r.settled(s, now); s.ID == actor.Session || !f.Passes(s) {
+				continue
+			}
+			if matched++; len(sample) < sampleSize {
+				sample = append(sample, s)
+			}
+		}
+		if len(batch) < searchBatch {
+			return matched, sample, nil
+		}
+		scanned += len(batch)
+	}
+	all, err := r.archive.Count(ctx, f)
+	if actor.Session != "" && all > 0 {
+		own, err := r.store.Session(ctx, actor.Session)
+		if err == nil && f.Passes(own) {
+			all--
+		}
+	}
+	return max(all, matched), sample, err
+}
+
+func (r *Registry) massFilter(f Filter) Filter {
+	f.Status = StatusActive
+	if f.CreatedBefore.IsZero() {
+		f.CreatedBefore = r.clock.Now()
+	}
+	return f
+}
+
+// StartRevocation has every session ended that was created before now and passes the filter when it is reached, without the
+// actor's own. It returns once that is written down; the work is [Registry.WorkOnRevocations]'s, of any instance.
+func (r *Registry) StartRevocation(ctx context.Context, actor Actor, f Filter) (MassRevocation, error) {
+	f = r.massFilter(f)
+	matched, _, err := r.PreviewRevocation(ctx, actor, f)
+	if err != nil {
+		return MassRevocation{}, err
+	}
+	j := MassRevocation{
+		ID: rand.Text(), State: JobRunning, Filter: f, Note: actor.Note, By: actor.By, IP: actor.IP, Spare: actor.Session,
+		Matched: matched, CreatedAt: f.CreatedBefore,
+	}
+	j, err = r.jobs.CreateJob(ctx, j, j.event(EventMassRevocation))
+	if err != nil {
+		return MassRevocation{}, err
+	}
+	r.log.Info("mass revocation asked for", "revocation", j.ID, "by", j.By, "matched", matched)
+	select {
+	case r.jobAsked <- struct{}{}:
+	default:
+	}
+	return j, nil
+}
+
+func (j MassRevocation) event(t EventType) Event {
+	chosen, _ := json.Marshal(j.Filter) // strings and times: it cannot fail
+	return Actor{By: j.By, IP: j.IP, Note: j.Note}.event(t, j.Filter.UserID, "").
+		with(DetailRevocation, j.ID).with("filter", string(chosen)).
+		with("matched", strconv.Itoa(j.Matched)).with("ended", strconv.Itoa(j.Ended)).with("state", string(j.State))
+}
+
+// MassRevocation reads one. It fails with not_found.
+func (r *Registry) MassRevocation(ctx context.Context, id string) (MassRevocation, error) {
+	return r.jobs.Job(ctx, id)
+}
+
+// RevocationsAsked has a value when somebody has just asked this instance for a mass revocation.
+func (r *Registry) RevocationsAsked() <-chan struct{} { return r.jobAsked }
+
+// WorkOnRevocations goes on with every mass revocation that no other instance is busy with. It returns when there is nothing
+// left to do now, and goes on past failures.
+func (r *Registry) WorkOnRevocations(ctx context.Context) error {
+	running, err := r.jobs.RunningJobs(ctx, maxRunningJobs)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, j := range running {
+		if j.Owner != r.worker && r.clock.Now().Before(j.LeaseUntil) {
+			continue
+		}
+		if err := r.work(ctx, j); err != nil {
+			failures = append(failures, err)
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// work does one mass revocation to its end, unless another instance takes it over.
+func (r *Registry) work(ctx context.Context, j MassRevocation) error {
+	if j.Owner != "" { // whoever had it may have ended more than it has written down
+		ended, err := r.jobs.JobEnds(ctx, j.ID)
+		if err != nil {
+			return err
+		}
+		j.Ended = ended
+	}
+	for ok := true; ok; {
+		j.Owner, j.LeaseUntil = r.worker, r.clock.Now().Add(jobLease)
+		var err error
+		if j, ok, err = r.jobs.UpdateJob(ctx, j); err != nil || !ok {
+			return err
+		}
+		if r.clock.Now().After(j.CreatedAt.Add(r.settings.Lifetime)) {
+			j.Failure = "not done within the lifetime of a session: time has ended what was left"
+			return r.close(ctx, j, JobFailed)
+		}
+		batch, err := r.archive.Search(ctx, j.Filter, j.Cursor, jobBatch)
+		if err != nil {
+			return err
+		}
+		ended, err := r.endBatch(ctx, j, batch)
+		j.Ended += ended
+		if err != nil {
+			return err
+		}
+		if len(batch) > 0 {
+			j.Cursor = j.Filter.CursorOf(batch[len(batch)-1])
+		}
+		if len(batch) < jobBatch {
+			return r.close(ctx, j, JobDone)
+		}
+	}
+	return nil
+}
+
+func (r *Registry) endBatch(ctx context.Context, j MassRevocation, batch []Session) (int, error) {
+	var ended atomic.Int64
+	var ends errgroup.Group
+	ends.SetLimit(2 * maxEnds)
+	for _, s := range batch {
+		if s.ID == j.Spare || !j.Filter.Passes(s) {
+			continue
+		}
+		ends.Go(func() error {
+			own, err := r.endLive(ctx, s, End{Reason: ReasonAdminRevoked, By: j.By, Job: j.ID})
+			if own {
+				ended.Add(1)
+			}
+			if CodeOf(err) == CodeNotFound {
+				return nil
+			}
+			return err
+		})
+	}
+	err := ends.Wait()
+	return int(ended.Load()), err
+}
+
+// close writes down how a mass revocation has ended.
+func (r *Registry) close(ctx context.Context, j MassRevocation, state JobState) error {
+	ended, err := r.jobs.JobEnds(ctx, j.ID)
+	if err != nil {
+		return err
+	}
+	j.Ended, j.State, j.LeaseUntil = ended, state, time.Time{}
+	if _, ok, err := r.jobs.UpdateJob(ctx, j, j.event(EventMassRevoked)); err != nil || !ok {
+		return err
+	}
+	r.log.Info("mass revocation over", "revocation", j.ID, "state", state, "ended", ended)
+	return nil
 }

@@ -26,6 +26,16 @@ const (
 	LimitReject LimitPolicy = "reject" // the new one is refused
 )
 
+// IPPolicy says what happens to a session that is used from another network than before.
+type IPPolicy string
+
+// The IP policies.
+const (
+	IPOff    IPPolicy = "off"    // nothing
+	IPWarn   IPPolicy = "warn"   // its user is alerted
+	IPStrict IPPolicy = "strict" // it ends
+)
+
 // Policy holds the rules that decide about sessions. All of its methods are pure.
 type Policy struct {
 	IdleTimeout   time.Duration // without activity a session ends
@@ -36,6 +46,12 @@ type Policy struct {
 	Retention     time.Duration // how long ended sessions are kept
 	MaxSessions   int           // per user; 0: no limit
 	LimitPolicy   LimitPolicy
+
+	SuspiciousSessions    int // more live sessions than this raise an alert; 0: never
+	SuspiciousDeviceTypes int // more types of devices at once than this raise an alert; 0: never
+
+	IPPolicy   IPPolicy
+	IPv4, IPv6 int // bits of an address that name a network
 }
 
 // WarnAt is when the user of s is to be warned of the idle timeout.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"slices"
 	"time"
@@ -20,36 +21,56 @@ type Ports struct {
 	Store     Store
 	Users     Users
 	Publisher Publisher
+	Archive   Archive
+	Trail     Trail
+	Jobs      Jobs
 	Accounts  Accounts
+	Editor    Editor
 	Clock     *Clock
 	Inbox     *Inbox
 	// After calls back once, on any goroutine, after the duration: [time.AfterFunc] without the timer.
 	After func(time.Duration, func())
-	Log   *slog.Logger
+	// SignInMail composes the mail about a new sign-in, in one of the languages that the user reads; nil for none. It may be nil.
+	SignInMail func(to, languages string, s Session) *Mail
+	Meter      Meter // nil: [NoMeter]
+	Log        *slog.Logger
 }
 
 // Registry holds the use cases: what begins, lists and ends sessions. Safe for concurrent use.
 type Registry struct {
-	settings  Settings
-	store     Store
-	users     Users
-	publisher Publisher
-	accounts  Accounts
-	clock     *Clock
-	inbox     *Inbox
-	states    *states
-	activity  *Activity
-	log       *slog.Logger
+	settings   Settings
+	store      Store
+	users      Users
+	publisher  Publisher
+	archive    Archive
+	trail      Trail
+	jobs       Jobs
+	accounts   Accounts
+	editor     Editor
+	signInMail func(to, languages string, s Session) *Mail
+	clock      *Clock
+	inbox      *Inbox
+	states     *states
+	activity   *Activity
+	turns      turns
+	worker     string        // names this instance where several work on one thing
+	jobAsked   chan struct{} // holds one token while a mass revocation waits to be begun
+	meter      Meter
+	log        *slog.Logger
 }
 
 // NewRegistry returns a registry that applies the inbox's notices to what it remembers. Subscribers that act on what the
 // registry says must subscribe after this call.
 func NewRegistry(s Settings, p Ports) *Registry {
+	if p.Meter == nil {
+		p.Meter = NoMeter{}
+	}
 	r := &Registry{
-		settings: s, store: p.Store, users: p.Users, publisher: p.Publisher, accounts: p.Accounts,
-		clock: p.Clock, inbox: p.Inbox, log: p.Log,
-		states:   newStates(p.Store, p.Users, p.Accounts),
+		settings: s, store: p.Store, users: p.Users, publisher: p.Publisher, archive: p.Archive, trail: p.Trail, jobs: p.Jobs,
+		accounts: p.Accounts, editor: p.Editor, signInMail: p.SignInMail, clock: p.Clock, inbox: p.Inbox,
+		states:   newStates(p.Store, p.Users, p.Accounts, p.Meter),
 		activity: newActivity(s.Policy, p.Store, p.Clock, p.Inbox, p.After, p.Log),
+		worker:   rand.Text(), jobAsked: make(chan struct{}, 1), meter: p.Meter, log: p.Log,
 	}
 	r.states.found = func(ctx context.Context, a Account) {
 		if err := r.endGone(ctx, a); err != nil {
@@ -58,6 +79,7 @@ func NewRegistry(s Settings, p Ports) *Registry {
 	}
 	r.activity.stored, r.activity.gone = r.states.Put, r.states.Drop
 	p.Inbox.Subscribe(r.states.Apply)
+	p.Inbox.Subscribe(func(n Notice) { r.meter.NoticeApplied(n.Kind, max(r.clock.Now().Sub(n.At), 0)) })
 	p.Inbox.OnGap(r.states.Clear)
 	return r
 }
@@ -79,7 +101,7 @@ func (r *Registry) Sessions(ctx context.Context, uid UserID, all bool) ([]Sessio
 	found := make([]Session, 0, len(stored))
 	for _, s := range stored {
 		s = r.settled(s, now)
-		if s.Status == StatusActive || all && now.Sub(s.EndedAt) <= r.settings.Retention {
+		if s.Status == StatusActive || all && r.kept(s, now) {
 			found = append(found, s)
 		}
 	}
@@ -96,10 +118,15 @@ func (r *Registry) Session(ctx context.Context, uid UserID, id ID) (Session, err
 	return r.settled(s, r.clock.Now()), err
 }
 
+// withActivity is a session just stored with the latest activity that this instance knows of.
+func (r *Registry) withActivity(s Session) Session {
+	s.LastActive = r.activity.Last(s)
+	return s
+}
+
 // settled is a stored session as this instance sees it at now.
 func (r *Registry) settled(s Session, now time.Time) Session {
-	s.LastActive = r.activity.Last(s)
-	return r.settings.Settle(s, now)
+	return r.settings.Settle(r.withActivity(s), now)
 }
 
 // Touch records that the user of a session is active now, see [Activity.Touch]. Unless the session is active without doubt it
@@ -200,10 +227,12 @@ func (r *Registry) passed(s Session) (now Session, e End, err error) {
 	return now, e, nil
 }
 
-// end ends one session with its notice, and has this instance act on it before it returns.
-func (r *Registry) end(ctx context.Context, s Session, e End) (stored Session, ended bool, err error) {
+// end ends one session with its notice and its events, and has this instance act on it before it returns. Events are what there is to
+// tell beyond that it has ended.
+func (r *Registry) end(ctx context.Context, s Session, e End, events ...Event) (stored Session, ended bool, err error) {
 	n := NewNotice(NoticeEnded, s.UserID, e.Reason, s.ID)
-	stored, ended, err = r.store.End(ctx, s.ID, e, Record{Notices: []Notice{n}})
+	rec := Record{Notices: []Notice{n}, Events: append([]Event{endedEvent(s, e)}, events...)}
+	stored, ended, err = r.store.End(ctx, s.ID, e, rec)
 	if err != nil {
 		return stored, false, err
 	}
@@ -211,10 +240,25 @@ func (r *Registry) end(ctx context.Context, s Session, e End) (stored Session, e
 		r.states.Put(stored) // whoever ended it, what is acknowledged here is known here
 		return stored, false, nil
 	}
-	n.At = stored.EndedAt
+	n.At = stored.Version
 	r.inbox.Deliver(n)
+	r.meter.SessionEnded(e.Reason)
 	r.log.Info("session ended", "session", s.ID, "user", s.UserID, "reason", e.Reason, "by", e.By)
 	return stored, true, nil
+}
+
+// endedEvent is the end of a session as its user may read it: an admin is no more than that.
+func endedEvent(s Session, e End) Event {
+	actor, ip := e.By, ""
+	switch actor {
+	case string(s.UserID):
+		ip = e.IP
+	case ActorSystem:
+	default:
+		actor = ActorAdmin
+	}
+	return newEvent(EventSessionEnded, AudienceUser, s.UserID, s.ID, actor, ip).
+		with(DetailReason, string(e.Reason)).with(DetailRevocation, e.Job)
 }
 
 // LastActive is the latest activity of s that this instance knows of.

@@ -8,45 +8,36 @@ import (
 
 // EndOwn ends one of the caller's own sessions, for the reason logout if it is the one the request came with and
 // revoked otherwise. One that is over already stays as it is. It fails with not_found for another user's.
-func (r *Registry) EndOwn(ctx context.Context, caller Session, id ID) error {
+func (r *Registry) EndOwn(ctx context.Context, caller Admission, id ID) error {
 	s, err := r.find(ctx, id)
-	if err == nil && s.UserID != caller.UserID {
+	if err == nil && s.UserID != caller.Identity.UserID {
 		err = &Error{Op: "end", Code: CodeNotFound}
 	}
 	if err != nil {
 		return err
 	}
-	_, err = r.endLive(ctx, s, ownEnd(caller, id))
+	_, err = r.endLive(ctx, s, caller.ownEnd(id))
 	return err
 }
 
 // EndOthers ends all of the caller's sessions but the one the request came with, and counts them.
-func (r *Registry) EndOthers(ctx context.Context, caller Session) (int, error) {
-	return r.endEach(ctx, caller.UserID, func(s Session) (End, bool) {
-		return ownEnd(caller, s.ID), s.ID != caller.ID
+func (r *Registry) EndOthers(ctx context.Context, caller Admission) (int, error) {
+	return r.endEach(ctx, caller.Identity.UserID, func(s Session) (End, bool) {
+		return caller.ownEnd(s.ID), s.ID != caller.Session.ID
 	})
 }
 
 // EndAll ends all of the caller's sessions, and counts them.
-func (r *Registry) EndAll(ctx context.Context, caller Session) (int, error) {
-	return r.endEach(ctx, caller.UserID, func(s Session) (End, bool) { return ownEnd(caller, s.ID), true })
+func (r *Registry) EndAll(ctx context.Context, caller Admission) (int, error) {
+	return r.endEach(ctx, caller.Identity.UserID, func(s Session) (End, bool) { return caller.ownEnd(s.ID), true })
 }
 
-func ownEnd(caller Session, id ID) End {
-	if id == caller.ID {
-		return End{Reason: ReasonLogout, By: string(caller.UserID)}
+func (a Admission) ownEnd(id ID) End {
+	e := End{Reason: ReasonRevoked, By: string(a.Identity.UserID), IP: a.Origin.Address()}
+	if id == a.Session.ID {
+		e.Reason = ReasonLogout
 	}
-	return End{Reason: ReasonRevoked, By: string(caller.UserID)}
-}
-
-// AdminEnd ends any session on behalf of an admin. One that is over already stays as it is. It fails with not_found.
-func (r *Registry) AdminEnd(ctx context.Context, admin UserID, id ID) error {
-	s, err := r.find(ctx, id)
-	if err != nil {
-		return err
-	}
-	_, err = r.endLive(ctx, s, End{Reason: ReasonAdminRevoked, By: string(admin)})
-	return err
+	return e
 }
 
 func (r *Registry) find(ctx context.Context, id ID) (Session, error) {
@@ -81,14 +72,14 @@ func (r *Registry) endEach(ctx context.Context, uid UserID, choose func(Session)
 }
 
 // endLive ends a stored session for a reason of somebody's, unless time was faster: that end is written down instead.
-func (r *Registry) endLive(ctx context.Context, s Session, e End) (ended bool, err error) {
+func (r *Registry) endLive(ctx context.Context, s Session, e End, events ...Event) (ended bool, err error) {
 	if over, natural, err := r.passed(s); err == nil && over.Status != s.Status {
 		stored, _, err := r.end(ctx, s, natural)
 		if err != nil || stored.Status == StatusEnded {
 			return false, err
 		}
 	}
-	_, ended, err = r.end(ctx, s, e)
+	_, ended, err = r.end(ctx, s, e, events...)
 	return ended, err
 }
 
@@ -101,47 +92,36 @@ type Revocation struct {
 // revocationTimeout bounds a revocation, which may have to wait for a lock that the target's own requests hold.
 const revocationTimeout = 30 * time.Second
 
-// RevokeUser ends everything a user has: every sign-in up to now, in Vigil at once and on every instance, and then the
-// refresh tokens in Firebase. Its truth is one commit that the target cannot block; whatever is left undone after it,
-// by a crash or a failure, [Registry.FinishRevocations] of any instance completes. It fails with not_found for an
-// account that exists neither in Firebase nor here, and with unavailable when not all of it could be done, in
-// which case it is safe to ask again.
-func (r *Registry) RevokeUser(ctx context.Context, uid UserID, reason Reason, by string) (Revocation, error) {
-	account, err := r.states.Account(ctx, uid, 0)
-	if err != nil {
-		return Revocation{}, err
-	}
-	if account.Missing {
-		if known, err := r.store.UserSessions(ctx, uid, true); err != nil {
-			return Revocation{}, err
-		} else if len(known) == 0 {
-			return Revocation{}, &Error{Op: "revoke", Code: CodeNotFound}
-		}
-	}
+// revoke ends everything a user has: every sign-in up to now, in Vigil at once and on every instance, and then what the decree asks
+// for in Firebase. Its truth is one commit that the target cannot block; whatever is left undone after it,
+// by a crash or a failure, [Registry.FinishRevocations] of any instance completes. It fails with unavailable when not all of it
+// could be done, in which case it is safe to ask again.
+func (r *Registry) revoke(ctx context.Context, uid UserID, reason Reason, d Decree) (Revocation, error) {
+	began := localNow()
 	// From here on the revocation goes through, also if nobody waits for the answer any more.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revocationTimeout)
 	defer cancel()
 	n := NewNotice(NoticeEnded, uid, reason)
-	revokedAt, err := r.users.Revoke(ctx, n, Decree{By: by})
+	revokedAt, err := r.users.Revoke(ctx, n, d)
 	if err != nil {
 		return Revocation{}, err
 	}
 	n.Before, n.At = revokedAt, revokedAt
 	r.inbox.Deliver(n)
-	r.log.Info("user revoked", "user", uid, "reason", reason, "by", by)
+	r.log.Info("user revoked", "user", uid, "reason", reason, "by", d.By)
 
-	ended, err := r.endRevoked(ctx, User{ID: uid, RevokedAt: revokedAt, RevokeReason: reason, RevokedBy: by})
+	u := User{ID: uid, RevokedAt: revokedAt, RevokeReason: reason, RevokedBy: d.By, Disabled: d.Disable}
+	if d.Delete {
+		u.DeletedAt = revokedAt
+	}
+	ended, err := r.endRevoked(ctx, u)
+	if err == nil {
+		err = r.settle(ctx, u, false)
+	}
 	if err != nil {
 		return Revocation{}, partial(err)
 	}
-	if !account.Missing {
-		if err := r.accounts.RevokeTokens(ctx, uid); err != nil {
-			return Revocation{}, partial(err)
-		}
-	}
-	if err := r.users.TokensRevoked(ctx, uid, revokedAt); err != nil {
-		return Revocation{}, partial(err)
-	}
+	r.meter.Revoked(time.Since(began))
 	return Revocation{Ended: ended, RevokedAt: revokedAt}, nil
 }
 
@@ -155,6 +135,40 @@ func (r *Registry) endRevoked(ctx context.Context, u User) (int, error) {
 	return r.endEach(ctx, u.ID, func(s Session) (End, bool) {
 		return End{Reason: u.RevokeReason, By: u.RevokedBy}, u.Revoked(s.AuthTime)
 	})
+}
+
+// settle does in Firebase what a revocation asks for, and writes down that it is done. Firebase can only revoke as of now, which would
+// end sign-ins made since; so one that finishes what another instance has begun does not ask again what has been done, or
+// what there is nobody left to do to.
+func (r *Registry) settle(ctx context.Context, u User, finishing bool) error {
+	account, err := r.states.Account(ctx, u.ID, 0)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !u.DeletedAt.IsZero():
+		if !account.Missing {
+			err = r.editor.Delete(ctx, u.ID)
+		}
+		if err == nil {
+			err = r.users.Erase(ctx, u.ID)
+		}
+	case account.Missing:
+	default:
+		if u.Disabled && !account.Disabled {
+			err = r.editor.SetDisabled(ctx, u.ID, true)
+		}
+		if err == nil && !(finishing && account.TokensValidAfter.Unix() >= u.RevokedAt.Unix()) {
+			err = r.accounts.RevokeTokens(ctx, u.ID)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := r.states.Account(ctx, u.ID, 0); err != nil { // what has been done is known here
+		return err
+	}
+	return r.users.TokensRevoked(ctx, u.ID, u.RevokedAt)
 }
 
 // pendingBatch is how many unfinished revocations are completed at a time.
@@ -177,20 +191,9 @@ func (r *Registry) FinishRevocations(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
-// finish completes one revocation. Firebase can only revoke as of now, which would end sign-ins made since; so it is not
-// asked again if it has been told, or if there is nobody left to tell about.
 func (r *Registry) finish(ctx context.Context, u User) error {
 	if _, err := r.endRevoked(ctx, u); err != nil {
 		return err
 	}
-	account, err := r.states.Account(ctx, u.ID, 0)
-	if err != nil {
-		return err
-	}
-	if !account.Missing && account.TokensValidAfter.Unix() < u.RevokedAt.Unix() {
-		if err := r.accounts.RevokeTokens(ctx, u.ID); err != nil {
-			return err
-		}
-	}
-	return r.users.TokensRevoked(ctx, u.ID, u.RevokedAt)
+	return r.settle(ctx, u, true)
 }

@@ -74,6 +74,7 @@ type Device struct {
 	Browser string
 	OS      string
 	Name    string // given by the user
+	Kind    string // as its requests show it, without versions: type/browser/system; what decisions go by
 }
 
 // Location is where an IP address is said to be.
@@ -120,6 +121,8 @@ func (s Session) IdleDeadline() time.Time { return s.LastActive.Add(s.IdleTimeou
 type End struct {
 	Reason Reason
 	By     string    // a uid or an actor
+	IP     string    // of By, for the audit trail alone
+	Job    string    // the mass revocation that it belongs to, for the audit trail alone
 	At     time.Time // zero: the store's own time
 	// IfLastActive makes the end conditional on the stored LastActive being this one, so that
 	// an activity that another instance has just stored is not overruled. Zero: unconditional.
@@ -140,4 +143,26 @@ type User struct {
 // Revoked reports whether a sign-in at authTime is one of those that u's revocation has ended.
 func (u User) Revoked(authTime time.Time) bool {
 	return !u.RevokedAt.IsZero() && !authTime.After(u.RevokedAt)
+}
+
+// owed returns why nobody may use the account any more where Firebase has not been told yet, empty if they may.
+func (u User) owed() Reason {
+	switch {
+	case !u.TokensPending:
+		return ""
+	case !u.DeletedAt.IsZero():
+		return ReasonUserDeleted
+	case u.Disabled:
+		return ReasonUserDisabled
+	default:
+		return ""
+	}
+}
+
+// Actor is who does something to sessions that are not their own.
+type Actor struct {
+	By      string // a uid or an actor
+	IP      string // empty when unknown
+	Note    string // why, for admins
+	Session ID     // the actor's own, empty if none
 }

@@ -31,6 +31,7 @@ type states struct {
 	users    Users
 	accounts Accounts
 	found    func(context.Context, Account) // told of every look-up
+	meter    Meter
 
 	flights singleflight.Group
 	changes atomic.Uint64 // the last value of any state's changes: none is ever used twice
@@ -47,10 +48,11 @@ type state struct {
 	user      User
 	userKnown bool
 	sessions  map[ID]Session
+	missing   map[ID]time.Time // local time at which no session was found
 }
 
-func newStates(store Store, users Users, accounts Accounts) *states {
-	return &states{store: store, users: users, accounts: accounts, known: make(map[UserID]*state)}
+func newStates(store Store, users Users, accounts Accounts, meter Meter) *states {
+	return &states{store: store, users: users, accounts: accounts, meter: meter, known: make(map[UserID]*state)}
 }
 
 func (st *states) of(uid UserID) *state {
@@ -64,7 +66,7 @@ func (st *states) of(uid UserID) *state {
 			}
 			delete(st.known, other)
 		}
-		u = &state{changes: st.changes.Add(1), sessions: make(map[ID]Session)}
+		u = &state{changes: st.changes.Add(1), sessions: make(map[ID]Session), missing: make(map[ID]time.Time)}
 		st.known[uid] = u
 	}
 	return u
@@ -86,9 +88,24 @@ func (st *states) Apply(n Notice) {
 			delete(u.sessions, id)
 		}
 	}
-	if n.Kind == NoticeEnded && !n.Before.IsZero() {
-		u.user.RevokedAt = later(u.user.RevokedAt, n.Before)
+	for _, id := range n.SessionIDs {
+		delete(u.missing, id)
 	}
+	if n.Kind == NoticeEnded && !n.Before.IsZero() {
+		u.user.RevokedAt, u.userKnown = later(u.user.RevokedAt, n.Before), false // there is more to it: who must not come back
+	}
+	if n.Kind == NoticeClaims || n.Reason == ReasonUserDisabled || n.Reason == ReasonUserDeleted {
+		u.checked, u.userKnown = time.Time{}, false
+	}
+}
+
+// Begun takes in a session that has just been created here.
+func (st *states) Begun(s Session) {
+	u := st.of(s.UserID)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.changes = st.changes.Add(1)
+	delete(u.missing, s.ID)
 }
 
 // Put replaces what is known of a session by something newer.
@@ -116,7 +133,13 @@ func (st *states) Newer(s Session) Session {
 func (st *states) User(ctx context.Context, uid UserID, fresh bool) (User, error) {
 	u := st.of(uid)
 	return load(ctx, st, u, st.key("user", string(uid), fresh), storeTimeout,
-		func() (User, bool) { return u.user, u.userKnown && !fresh },
+		func() (User, bool) {
+			known := u.userKnown && u.user.owed() == "" // what is owed is about to be done
+			if !fresh {
+				st.meter.CacheAsked("user", known)
+			}
+			return u.user, known && !fresh
+		},
 		func(ctx context.Context) (User, error) { return st.users.User(ctx, uid) },
 		func(read User) User {
 			read.RevokedAt = later(read.RevokedAt, u.user.RevokedAt)
@@ -146,7 +169,11 @@ func (st *states) Account(ctx context.Context, uid UserID, maxAge time.Duration)
 	u.mu.Lock()
 	known, checked := u.account, u.checked
 	u.mu.Unlock()
-	if !checked.IsZero() && time.Since(checked) < maxAge {
+	fresh := !checked.IsZero() && time.Since(checked) < maxAge
+	if maxAge > 0 {
+		st.meter.CacheAsked("account", fresh)
+	}
+	if fresh {
 		return known, nil
 	}
 	answer, err := fly(ctx, st, st.key("account", string(uid), maxAge == 0), identityTimeout,
@@ -182,10 +209,24 @@ func (st *states) PutAccount(a Account, asked time.Time) {
 	u.learn(lookedUp{a, asked})
 }
 
-// Session returns a session, from memory where it is known. It fails with not_found.
+// missingPause is how often, at most, the session of a sign-in is looked for that has none.
+const missingPause = time.Second
+
+// Session returns a session, from memory where it is known. It fails with not_found. That there is none cannot be known from
+// memory, since another instance may have created it; so whoever asks again soon waits, and all who wait share one read.
 func (st *states) Session(ctx context.Context, uid UserID, id ID) (Session, error) {
 	u := st.of(uid)
-	return load(ctx, st, u, st.key("session", string(id), false), storeTimeout,
+	u.mu.Lock()
+	_, known := u.sessions[id]
+	since, missing := u.missing[id]
+	u.mu.Unlock()
+	st.meter.CacheAsked("session", known)
+	if wait := missingPause - time.Since(since); missing && !known && wait > 0 {
+		if err := pause(ctx, wait); err != nil {
+			return Session{}, err
+		}
+	}
+	s, err := load(ctx, st, u, st.key("session", string(id), false), storeTimeout,
 		func() (Session, bool) { s, ok := u.sessions[id]; return s, ok },
 		func(ctx context.Context) (Session, error) { return st.store.Session(ctx, id) },
 		func(read Session) Session {
@@ -195,6 +236,29 @@ func (st *states) Session(ctx context.Context, uid UserID, id ID) (Session, erro
 			u.sessions[id] = read
 			return read
 		})
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if CodeOf(err) != CodeNotFound {
+		delete(u.missing, id)
+		return s, err
+	}
+	if len(u.missing) >= maxUserSessions {
+		clear(u.missing)
+	}
+	u.missing[id] = localNow()
+	return s, err
+}
+
+// pause waits for d.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return Unavailable("wait", ctx.Err())
+	case <-timer.C:
+		return nil
+	}
 }
 
 // Reread reads a session past the memory, and leaves what it remembers as it is unless the answer is newer. Simultaneous

@@ -1,6 +1,24 @@
 package session
 
-import "time"
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Duty is a part of a clean-up.
+type Duty uint8
+
+// The duties.
+const (
+	SweepExpired Duty = 1 << iota // sessions that time has ended are written down as ended
+	SweepLimits                   // sessions beyond the limit end
+	SweepPurge                    // what has been kept for its time is deleted
+	SweepAll     = SweepExpired | SweepLimits | SweepPurge
+)
 
 // SweepReport says what a clean-up has done.
 type SweepReport struct {
@@ -17,4 +35,148 @@ type Census struct {
 	ByCountry      map[string]int `json:"byCountry"` // without those whose country is unknown
 	Zombies        int            `json:"zombies"`   // found past their deadline and not ended: nobody had looked
 	CountedAt      time.Time      `json:"countedAt"` // zero: never
+}
+
+// sweepBatch is how many documents a clean-up handles at a time.
+const sweepBatch = 300
+
+// Sweep cleans up: it does the duties in bounded batches, and with [SweepExpired] takes the census. Each of its actions is conditional, so
+// that any number of them at the same time do no harm. It goes on past failures, and reports what it has done also when it fails.
+func (r *Registry) Sweep(ctx context.Context, duties Duty) (SweepReport, error) {
+	began := localNow()
+	var report SweepReport
+	var failures []error
+	census, err := r.visit(ctx, duties, &report)
+	failures = append(failures, err)
+	if duties&SweepPurge != 0 {
+		report.Purged, err = r.purge(ctx)
+		failures = append(failures, err)
+	}
+	if duties&SweepAll == SweepAll {
+		failures = append(failures, r.FinishRevocations(ctx))
+	}
+	if err := errors.Join(failures...); err != nil {
+		return report, err
+	}
+	r.meter.Swept(report, census, time.Since(began))
+	r.log.Info("swept", "expired", report.Expired, "purged", report.Purged, "limited", report.Limited)
+	return report, nil
+}
+
+// SweepRequested is [Registry.Sweep] for an admin.
+func (r *Registry) SweepRequested(ctx context.Context, actor Actor, duties Duty) (SweepReport, error) {
+	if err := r.trail.Append(ctx, actor.event(EventSweepRequested, "", "")); err != nil {
+		return SweepReport{}, err
+	}
+	return r.Sweep(ctx, duties)
+}
+
+// visit goes through all sessions that are stored as active, user by user.
+func (r *Registry) visit(ctx context.Context, duties Duty, report *SweepReport) (Census, error) {
+	if duties&(SweepExpired|SweepLimits) == 0 {
+		return Census{}, nil
+	}
+	census := Census{ByDeviceType: make(map[string]int), ByCountry: make(map[string]int), CountedAt: r.clock.Now()}
+	var failures []error
+	var after Session
+	live := 0 // sessions of the user of after
+	for {
+		batch, err := r.archive.ActiveByUser(ctx, after, sweepBatch)
+		if err != nil {
+			return Census{}, errors.Join(append(failures, err)...)
+		}
+		var over []Session
+		for _, s := range batch {
+			if s.UserID != after.UserID {
+				failures = append(failures, r.sweepLimit(ctx, duties, after.UserID, live, report))
+				live = 0
+			}
+			after = s
+			if seen := r.settled(s, census.CountedAt); seen.Status == StatusEnded {
+				over = append(over, s)
+				continue
+			}
+			if live++; live == 1 {
+				census.Users++
+			}
+			census.count(s)
+		}
+		census.Zombies += len(over)
+		if duties&SweepExpired != 0 {
+			report.Expired += r.endOver(ctx, over)
+		}
+		if len(batch) < sweepBatch {
+			break
+		}
+	}
+	failures = append(failures, r.sweepLimit(ctx, duties, after.UserID, live, report))
+	if duties&SweepExpired != 0 {
+		failures = append(failures, r.archive.SaveCensus(ctx, census))
+	}
+	return census, errors.Join(failures...)
+}
+
+func (c *Census) count(s Session) {
+	c.ActiveSessions++
+	c.ByDeviceType[s.Device.class()]++
+	if s.Location != nil && s.Location.Country != "" {
+		c.ByCountry[s.Location.Country]++
+	}
+}
+
+// endOver writes down that time has ended sessions, and counts those for which nobody was faster.
+func (r *Registry) endOver(ctx context.Context, over []Session) int {
+	var ended atomic.Int64
+	var ends errgroup.Group
+	ends.SetLimit(maxEnds)
+	for _, s := range over {
+		ends.Go(func() error {
+			_, e, err := r.passed(s)
+			if err != nil || e.Reason == "" {
+				return nil // nobody can tell yet
+			}
+			_, own, err := r.end(ctx, s, e)
+			if own {
+				ended.Add(1)
+			}
+			if err != nil && CodeOf(err) != CodeNotFound {
+				r.log.Warn("end of session not written yet", "session", s.ID, "reason", e.Reason, "error", err)
+			}
+			return nil
+		})
+	}
+	_ = ends.Wait() // none of them fails
+	return int(ended.Load())
+}
+
+// sweepLimit ends those of a user's sessions that are beyond the limit: one may have been lowered, and a registration may have been cut
+// short before it could keep it.
+func (r *Registry) sweepLimit(ctx context.Context, duties Duty, uid UserID, live int, report *SweepReport) error {
+	if duties&SweepLimits == 0 || r.settings.MaxSessions == 0 || live <= r.settings.MaxSessions {
+		return nil
+	}
+	release, err := r.turns.Take(ctx, uid)
+	if err != nil {
+		return err
+	}
+	defer release()
+	sessions, err := r.liveSessions(ctx, uid)
+	if err != nil {
+		return err
+	}
+	ended, err := r.endExcess(ctx, r.excess(sessions))
+	report.Limited += len(ended)
+	return err
+}
+
+func (r *Registry) purge(ctx context.Context) (purged int, err error) {
+	for more := true; more; {
+		var n int
+		n, more, err = r.archive.Purge(ctx, r.clock.Now(), sweepBatch)
+		purged += n
+		if err != nil {
+			return purged, err
+		}
+	}
+	return purged, nil
 }

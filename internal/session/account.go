@@ -1,0 +1,43 @@
+package session
+
+import "context"
+
+// ChangeEmail changes the address of the caller's account. The caller's other sessions end; Firebase ends all refresh tokens,
+// the caller's too, so that they have to sign in again. It fails with invalid_request where Firebase does not accept the address,
+// and with unavailable. The caller must have passed [Gate.RequireSensitive].
+func (r *Registry) ChangeEmail(ctx context.Context, caller Admission, email string) error {
+	if err := r.editor.SetEmail(ctx, caller.Identity.UserID, email); err != nil {
+		return err
+	}
+	return r.credentialsChanged(ctx, caller, EventEmailChanged)
+}
+
+// ChangePassword is [Registry.ChangeEmail] for the password.
+func (r *Registry) ChangePassword(ctx context.Context, caller Admission, password string) error {
+	if err := r.editor.SetPassword(ctx, caller.Identity.UserID, password); err != nil {
+		return err
+	}
+	return r.credentialsChanged(ctx, caller, EventPasswordChanged)
+}
+
+// credentialsChanged ends the caller's other sessions after a change that Firebase has made. It goes through, also if nobody waits any
+// more: the caller's own token is worth nothing from now on, so that they could not ask again.
+func (r *Registry) credentialsChanged(ctx context.Context, caller Admission, t EventType) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revocationTimeout)
+	defer cancel()
+	uid, ip := caller.Identity.UserID, caller.Origin.Address()
+	r.note(ctx, newEvent(t, AudienceUser, uid, caller.Session.ID, string(uid), ip))
+	_, err := r.endEach(ctx, uid, func(s Session) (End, bool) {
+		return End{Reason: ReasonCredentialsChanged, By: string(uid), IP: ip}, s.ID != caller.Session.ID
+	})
+	return err
+}
+
+// DeleteAccount deletes the caller's account: everything ends, Firebase forgets it, and what is kept for the audit loses the
+// personal data. What has begun is completed by any instance. The caller must have passed [Gate.RequireSensitive].
+func (r *Registry) DeleteAccount(ctx context.Context, caller Admission) error {
+	uid := caller.Identity.UserID
+	e := newEvent(EventAccountDeleted, AudienceUser, uid, caller.Session.ID, string(uid), caller.Origin.Address())
+	_, err := r.revoke(ctx, uid, ReasonUserDeleted, Decree{By: string(uid), Delete: true, Events: []Event{e}})
+	return err
+}
