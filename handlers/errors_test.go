@@ -38,7 +38,7 @@ func TestCodes(t *testing.T) {
 		}, nil},
 		{"user_disabled", 401, `Bearer error="invalid_token"`, func(w *world) answer {
 			token := w.signIn(ana)
-			w.dir.Delete(ana)
+			w.dir.Remove(ana)
 			return w.do("GET", "/v1/token", token)
 		}, nil},
 		{"token_revoked", 401, `Bearer error="invalid_token"`, func(w *world) answer {
@@ -135,7 +135,7 @@ func TestOrder(t *testing.T) {
 		}},
 		{"an expired token before a disabled account", session.CodeTokenExpired, func(w *world) answer {
 			token := w.live(ana)
-			w.dir.Delete(ana)
+			w.dir.Remove(ana)
 			<-time.After(time.Hour)
 			return w.do("GET", "/v1/check", token)
 		}},

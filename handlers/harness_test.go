@@ -293,11 +293,11 @@ func (s *store) answers(ctx context.Context) error {
 	}
 }
 
-func (s *store) Create(ctx context.Context, n session.Session) (session.Session, bool, error) {
+func (s *store) Create(ctx context.Context, n session.Session, rec session.Record) (session.Session, bool, error) {
 	if err := s.answers(ctx); err != nil {
 		return session.Session{}, false, err
 	}
-	return s.Store.Create(ctx, n)
+	return s.Store.Create(ctx, n, rec)
 }
 
 func (s *store) Session(ctx context.Context, id session.ID) (session.Session, error) {
@@ -321,11 +321,11 @@ func (s *store) Touch(ctx context.Context, n session.Session, at time.Time, noti
 	return s.Store.Touch(ctx, n, at, notice)
 }
 
-func (s *store) End(ctx context.Context, id session.ID, e session.End, n *session.Notice) (session.Session, bool, error) {
+func (s *store) End(ctx context.Context, id session.ID, e session.End, rec session.Record) (session.Session, bool, error) {
 	if err := s.answers(ctx); err != nil {
 		return session.Session{}, false, err
 	}
-	return s.Store.End(ctx, id, e, n)
+	return s.Store.End(ctx, id, e, rec)
 }
 
 func (s *store) User(ctx context.Context, uid session.UserID) (session.User, error) {
@@ -335,11 +335,11 @@ func (s *store) User(ctx context.Context, uid session.UserID) (session.User, err
 	return s.Store.User(ctx, uid)
 }
 
-func (s *store) Revoke(ctx context.Context, n session.Notice, by string) (time.Time, error) {
+func (s *store) Revoke(ctx context.Context, n session.Notice, d session.Decree) (time.Time, error) {
 	if err := s.answers(ctx); err != nil {
 		return time.Time{}, err
 	}
-	return s.Store.Revoke(ctx, n, by)
+	return s.Store.Revoke(ctx, n, d)
 }
 
 // buffer is a log that may be written and read at once.

@@ -157,7 +157,7 @@ func TestAccountChecksReachSilentSockets(t *testing.T) {
 		session.ReasonUserDisabled: {func(w *world) {
 			w.accounts.Change("ana", func(a *session.Account) { a.Disabled = true })
 		}, wire.CloseAccountGone},
-		session.ReasonUserDeleted:   {func(w *world) { w.accounts.Delete("ana") }, wire.CloseAccountGone},
+		session.ReasonUserDeleted:   {func(w *world) { w.accounts.Remove("ana") }, wire.CloseAccountGone},
 		session.ReasonTokensRevoked: {func(w *world) { w.must(w.accounts.RevokeTokens(w.Context(), "ana")) }, wire.CloseRevoked},
 	} {
 		t.Run(string(reason), func(t *testing.T) {
@@ -229,7 +229,7 @@ func TestADeletedUserHearsOfTheDeletion(t *testing.T) {
 	inWorld(t, func(w *world) {
 		i := w.start()
 		token, _ := w.signIn(i, "ana")
-		w.accounts.Delete("ana")
+		w.accounts.Remove("ana")
 		w.pass(5 * time.Minute)
 		tab := w.open(i)
 		tab.send(wire.Request{Type: wire.TypeAuth, Token: token})

@@ -26,18 +26,14 @@ type subscription struct {
 }
 
 // announce queues n for every running feed. The caller holds m.mu.
-func (m *Store) announce(n *session.Notice) {
-	if n == nil {
-		return
-	}
-	at := *n
-	at.At = m.version
+func (m *Store) announce(n session.Notice) {
+	n.At = m.version
 	if len(m.announced) >= maxAnnounced {
 		clear(m.announced)
 	}
 	m.announced[n.ID] = struct{}{}
 	for sub := range m.feeds {
-		sub.queue = append(sub.queue, at)
+		sub.queue = append(sub.queue, n)
 		select {
 		case sub.wake <- struct{}{}:
 		default:
@@ -46,7 +42,7 @@ func (m *Store) announce(n *session.Notice) {
 }
 
 // Publish implements [session.Publisher].
-func (m *Store) Publish(ctx context.Context, n session.Notice) error {
+func (m *Store) Publish(ctx context.Context, n session.Notice, events ...session.Event) error {
 	if err := ctx.Err(); err != nil {
 		return session.Unavailable("publish", err)
 	}
@@ -56,7 +52,7 @@ func (m *Store) Publish(ctx context.Context, n session.Notice) error {
 		return nil
 	}
 	m.next()
-	m.announce(&n)
+	m.record(session.Record{Notices: []session.Notice{n}, Events: events})
 	return nil
 }
 

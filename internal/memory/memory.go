@@ -3,42 +3,54 @@
 package memory
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/vigilhq/vigil/internal/session"
 )
 
-// Store keeps sessions, users and notices in memory. Safe for concurrent use.
+// DefaultRetention is how long what is over is kept unless [Store.Retention] says otherwise.
+const DefaultRetention = 30 * 24 * time.Hour
+
+// Store implements every port of the domain that keeps something. Safe for concurrent use.
 type Store struct {
+	// Retention is how long ended sessions, and what is only kept to be looked at, stay. To be set before the store is used.
+	Retention time.Duration
+
 	clock *session.Clock
 
 	mu       sync.Mutex
 	sessions map[session.ID]session.Session
 	order    map[session.UserID][]session.ID // in order of creation
 	users    map[session.UserID]user
+	events   []session.Event // in order of their times
+	jobs     map[string]session.MassRevocation
+	mails    map[string]mail // by device
+	census   session.Census
 	version  time.Time // of the last write; strictly increasing
 	feeds    map[*subscription]struct{}
 
 	announced map[string]struct{} // the ids of all notices
-}
-
-type user struct {
-	session.User
-	pendingSince time.Time
+	recorded  map[string]struct{} // the ids of all events
 }
 
 // Open returns an empty store whose time is the clock's.
 func Open(clock *session.Clock) *Store {
 	return &Store{
-		clock:    clock,
-		sessions: make(map[session.ID]session.Session),
-		order:    make(map[session.UserID][]session.ID),
-		users:    make(map[session.UserID]user),
-		feeds:    make(map[*subscription]struct{}),
+		Retention: DefaultRetention,
+		clock:     clock,
+		sessions:  make(map[session.ID]session.Session),
+		order:     make(map[session.UserID][]session.ID),
+		users:     make(map[session.UserID]user),
+		jobs:      make(map[string]session.MassRevocation),
+		mails:     make(map[string]mail),
+		feeds:     make(map[*subscription]struct{}),
 
 		announced: make(map[string]struct{}),
+		recorded:  make(map[string]struct{}),
 	}
 }
 
@@ -53,7 +65,7 @@ func (m *Store) next() time.Time {
 }
 
 // Create implements [session.Store].
-func (m *Store) Create(ctx context.Context, s session.Session) (session.Session, bool, error) {
+func (m *Store) Create(ctx context.Context, s session.Session, rec session.Record) (session.Session, bool, error) {
 	if err := ctx.Err(); err != nil {
 		return session.Session{}, false, session.Unavailable("create", err)
 	}
@@ -68,6 +80,7 @@ func (m *Store) Create(ctx context.Context, s session.Session) (session.Session,
 	s.Version = m.next()
 	m.sessions[s.ID] = s
 	m.order[s.UserID] = append(m.order[s.UserID], s.ID)
+	m.record(rec)
 	return s, true, nil
 }
 
@@ -96,13 +109,31 @@ func (m *Store) UserSessions(ctx context.Context, uid session.UserID, all bool) 
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.ofUser(uid, all), nil
+}
+
+func (m *Store) ofUser(uid session.UserID, all bool) []session.Session {
 	var found []session.Session
 	for _, id := range m.order[uid] {
 		if s := m.sessions[id]; all || s.Status == session.StatusActive {
 			found = append(found, s)
 		}
 	}
-	return found, nil
+	return found
+}
+
+// RecentSessions implements [session.Store].
+func (m *Store) RecentSessions(ctx context.Context, uid session.UserID, limit int) ([]session.Session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, session.Unavailable("recent sessions", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found := m.ofUser(uid, true)
+	slices.SortFunc(found, func(a, b session.Session) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
+	})
+	return found[:min(limit, len(found))], nil
 }
 
 // Touch implements [session.Store].
@@ -115,12 +146,28 @@ func (m *Store) Touch(ctx context.Context, s session.Session, at time.Time, n *s
 	}
 	stored.LastActive, stored.Version = at, m.next()
 	m.sessions[s.ID] = stored
-	m.announce(n)
+	if n != nil {
+		m.announce(*n)
+	}
 	return stored, nil
 }
 
+// Move implements [session.Store].
+func (m *Store) Move(ctx context.Context, s session.Session, networks session.Networks, rec session.Record) (session.Session, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	stored, err := m.read(ctx, "move", s.ID)
+	if err != nil || stored.Status == session.StatusEnded || stored.Networks != s.Networks {
+		return stored, false, err
+	}
+	stored.Networks, stored.Version = networks, m.next()
+	m.sessions[s.ID] = stored
+	m.record(rec)
+	return stored, true, nil
+}
+
 // End implements [session.Store].
-func (m *Store) End(ctx context.Context, id session.ID, e session.End, n *session.Notice) (session.Session, bool, error) {
+func (m *Store) End(ctx context.Context, id session.ID, e session.End, rec session.Record) (session.Session, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s, err := m.read(ctx, "end", id)
@@ -136,12 +183,12 @@ func (m *Store) End(ctx context.Context, id session.ID, e session.End, n *sessio
 		s.EndedAt = s.Version
 	}
 	m.sessions[id] = s
-	m.announce(n)
+	m.record(rec)
 	return s, true, nil
 }
 
-// Withdraw implements [session.Store]. A session that was ended meanwhile stays: its sign-in is spent.
-func (m *Store) Withdraw(ctx context.Context, id session.ID) error {
+// Withdraw implements [session.Store].
+func (m *Store) Withdraw(ctx context.Context, id session.ID, rec session.Record) error {
 	if err := ctx.Err(); err != nil {
 		return session.Unavailable("withdraw", err)
 	}
@@ -151,72 +198,19 @@ func (m *Store) Withdraw(ctx context.Context, id session.ID) error {
 	if !ok || s.Status == session.StatusEnded {
 		return nil
 	}
-	delete(m.sessions, id)
-	kept := m.order[s.UserID][:0]
-	for _, each := range m.order[s.UserID] {
-		if each != id {
-			kept = append(kept, each)
-		}
-	}
-	m.order[s.UserID] = kept
+	m.next()
+	m.remove(s)
+	m.record(rec)
 	return nil
 }
 
-// User implements [session.Users].
-func (m *Store) User(ctx context.Context, uid session.UserID) (session.User, error) {
-	if err := ctx.Err(); err != nil {
-		return session.User{}, session.Unavailable("user", err)
+// remove deletes a session that is there.
+func (m *Store) remove(s session.Session) {
+	delete(m.sessions, s.ID)
+	rest := slices.DeleteFunc(m.order[s.UserID], func(id session.ID) bool { return id == s.ID })
+	if len(rest) == 0 {
+		delete(m.order, s.UserID)
+		return
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	u := m.users[uid].User
-	u.ID = uid
-	return u, nil
-}
-
-// Revoke implements [session.Users].
-func (m *Store) Revoke(ctx context.Context, n session.Notice, by string) (time.Time, error) {
-	if err := ctx.Err(); err != nil {
-		return time.Time{}, session.Unavailable("revoke", err)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := m.next()
-	m.users[n.UserID] = user{
-		User:         session.User{ID: n.UserID, RevokedAt: now, RevokeReason: n.Reason, RevokedBy: by, TokensPending: true},
-		pendingSince: now,
-	}
-	n.Before = now
-	m.announce(&n)
-	return now, nil
-}
-
-// TokensRevoked implements [session.Users].
-func (m *Store) TokensRevoked(ctx context.Context, uid session.UserID, revokedAt time.Time) error {
-	if err := ctx.Err(); err != nil {
-		return session.Unavailable("tokens revoked", err)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if u, ok := m.users[uid]; ok && u.RevokedAt.Equal(revokedAt) {
-		u.TokensPending = false
-		m.users[uid] = u
-	}
-	return nil
-}
-
-// PendingUsers implements [session.Users].
-func (m *Store) PendingUsers(ctx context.Context, before time.Time, limit int) ([]session.User, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, session.Unavailable("pending users", err)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var found []session.User
-	for _, u := range m.users {
-		if u.TokensPending && u.pendingSince.Before(before) && len(found) < limit {
-			found = append(found, u.User)
-		}
-	}
-	return found, nil
+	m.order[s.UserID] = rest
 }

@@ -17,7 +17,16 @@ func open(*testing.T) sessiontest.Backend {
 	store := memory.Open(session.NewClock())
 	var instance func(*testing.T) sessiontest.Backend
 	instance = func(*testing.T) sessiontest.Backend {
-		return sessiontest.Backend{Store: store, Users: store, Publisher: store, Feed: store.Feed(), Another: instance}
+		return sessiontest.Backend{
+			Store: store, Users: store, Publisher: store, Archive: store, Trail: store, Jobs: store, Feed: store.Feed(),
+			Mails: func(*testing.T) (subjects []string) {
+				for _, mail := range store.Mails() {
+					subjects = append(subjects, mail.Subject)
+				}
+				return subjects
+			},
+			Another: instance,
+		}
 	}
 	return instance(nil)
 }

@@ -140,7 +140,7 @@ func TestTouchDuringTheWarningFindsTheEndThatAnotherInstanceWrote(t *testing.T) 
 		w.pass(policy.IdleTimeout - time.Minute)
 		live := w.admit(i, token, "")
 		i.stopFeed()
-		if _, _, err := w.data.End(w.Context(), s.ID, session.End{Reason: session.ReasonRevoked, By: "ana"}, nil); err != nil {
+		if _, _, err := w.data.End(w.Context(), s.ID, session.End{Reason: session.ReasonRevoked, By: "ana"}, session.Record{}); err != nil {
 			t.Fatal(err)
 		}
 		_, err := i.registry.Touch(w.Context(), live)
@@ -250,10 +250,10 @@ func code(err error) session.Code { return session.CodeOf(err) }
 func TestAnEndThatATouchFindsIsKnownFromThenOn(t *testing.T) {
 	for name, end := range map[string]func(*world, session.ID) error{
 		"ended": func(w *world, id session.ID) error {
-			_, _, err := w.data.End(w.Context(), id, session.End{Reason: session.ReasonRevoked, By: "ana"}, nil)
+			_, _, err := w.data.End(w.Context(), id, session.End{Reason: session.ReasonRevoked, By: "ana"}, session.Record{})
 			return err
 		},
-		"gone": func(w *world, id session.ID) error { return w.data.Withdraw(w.Context(), id) },
+		"gone": func(w *world, id session.ID) error { return w.data.Withdraw(w.Context(), id, session.Record{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {

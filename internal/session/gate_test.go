@@ -130,7 +130,7 @@ func TestAnAccountsEndEndsItsSessions(t *testing.T) {
 		session.ReasonUserDisabled: func(d *sessiontest.Directory) {
 			d.Change("ana", func(a *session.Account) { a.Disabled = true })
 		},
-		session.ReasonUserDeleted: func(d *sessiontest.Directory) { d.Delete("ana") },
+		session.ReasonUserDeleted: func(d *sessiontest.Directory) { d.Remove("ana") },
 	} {
 		t.Run(string(reason), func(t *testing.T) {
 			inWorld(t, func(w *world) {
@@ -384,7 +384,7 @@ func TestAfterAGapNothingIsAnsweredFromMemory(t *testing.T) {
 		w.admit(i, token, "")
 		i.stopFeed()
 		w.pass(time.Minute)
-		if _, _, err := w.data.End(w.Context(), s.ID, session.End{Reason: session.ReasonRevoked, By: "ana"}, nil); err != nil {
+		if _, _, err := w.data.End(w.Context(), s.ID, session.End{Reason: session.ReasonRevoked, By: "ana"}, session.Record{}); err != nil {
 			t.Fatal(err)
 		}
 		i.runFeed(w)

@@ -99,7 +99,7 @@ func TestRevokingAStrangerIsNotFound(t *testing.T) {
 		wantCode(t, err, session.CodeNotFound)
 
 		_, s := w.signIn(i, "ana")
-		w.accounts.Delete("ana") // but what is left of a deleted account can be ended
+		w.accounts.Remove("ana") // but what is left of a deleted account can be ended
 		if _, err := i.registry.RevokeUser(w.Context(), "ana", session.ReasonAdminRevoked, "boss"); err != nil {
 			t.Fatal(err)
 		}
@@ -184,7 +184,7 @@ func TestLookUpActsOnAccountsThatAreGone(t *testing.T) {
 			uids, sessions = append(uids, uid), append(sessions, s)
 		}
 		w.accounts.Change("ben", func(a *session.Account) { a.Disabled = true })
-		w.accounts.Delete("cem")
+		w.accounts.Remove("cem")
 		found, err := i.registry.LookUp(w.Context(), uids)
 		if err != nil || len(found) != 1 || found["ana"].UserID != "ana" {
 			t.Errorf("%v, %v", found, err)
@@ -221,7 +221,7 @@ func TestABatchInWhichEverybodyIsMissingIsNotBelieved(t *testing.T) {
 		if w.stored(s.ID).Status != session.StatusActive {
 			t.Error("ended on a doubtful answer")
 		}
-		w.accounts.Delete("ana")
+		w.accounts.Remove("ana")
 		if _, err := doubtful.LookUp(w.Context(), []session.UserID{"ana"}); err != nil {
 			t.Fatal(err)
 		}
@@ -383,7 +383,7 @@ func TestAnAccountsEndThatCannotBeWrittenIsTriedAgain(t *testing.T) {
 		i := w.start()
 		_, s := w.signIn(i, "ana")
 		w.pass(w.settings.UserStateTTL)
-		w.accounts.Delete("ana")
+		w.accounts.Remove("ana")
 		i.store.SetDown(true)
 		_, err := i.registry.LookUp(w.Context(), []session.UserID{"ana"})
 		wantCode(t, err, session.CodeUnavailable)

@@ -59,7 +59,7 @@ func touchOrder(t *testing.T, a, b Backend) {
 
 func touchEnded(t *testing.T, a, b Backend) {
 	s := MustCreate(t, a.Store, NewSession("ana", SignIn))
-	ended := mustEnd(t, b.Store, s.ID, session.End{Reason: session.ReasonRevoked, By: "ana"}, nil)
+	ended := mustEnd(t, b.Store, s.ID, session.End{Reason: session.ReasonRevoked, By: "ana"})
 	for _, known := range []session.Session{s, ended} {
 		got, err := a.Store.Touch(t.Context(), known, s.LastActive.Add(time.Hour), nil)
 		if err != nil {
@@ -106,7 +106,7 @@ func touchAgainstEnd(t *testing.T, a, b Backend) {
 		var ended session.Session
 		together(2, func(part int) {
 			if part == 0 {
-				got, own, err := b.Store.End(t.Context(), s.ID, session.End{Reason: session.ReasonRevoked, By: "ana"}, nil)
+				got, own, err := b.Store.End(t.Context(), s.ID, session.End{Reason: session.ReasonRevoked, By: "ana"}, session.Record{})
 				if err != nil || !own {
 					t.Errorf("End: ended %t, error %v", own, err)
 				}
@@ -134,7 +134,7 @@ func endOne(t *testing.T, a, b Backend) {
 	for name, at := range map[string]time.Time{"at a given time": SignIn.Add(time.Hour), "at the store's time": {}} {
 		t.Run(name, func(t *testing.T) {
 			want := MustCreate(t, a.Store, NewSession(session.UserID(t.Name()), SignIn))
-			got := mustEnd(t, b.Store, want.ID, session.End{Reason: session.ReasonIdleTimeout, By: session.ActorSystem, At: at}, nil)
+			got := mustEnd(t, b.Store, want.ID, session.End{Reason: session.ReasonIdleTimeout, By: session.ActorSystem, At: at})
 			equal(t, "read", read(t, a.Store, want.ID), got)
 			if got.EndedAt.IsZero() || (!at.IsZero() && !got.EndedAt.Equal(at)) || got.Version.Equal(want.Version) {
 				t.Errorf("ended at %s in version %s", got.EndedAt, got.Version)
@@ -148,8 +148,8 @@ func endOne(t *testing.T, a, b Backend) {
 
 func endTwice(t *testing.T, a, b Backend) {
 	s := MustCreate(t, a.Store, NewSession("ana", SignIn))
-	first := mustEnd(t, a.Store, s.ID, session.End{Reason: session.ReasonLogout, By: "ana"}, nil)
-	second, ended, err := b.Store.End(t.Context(), s.ID, session.End{Reason: session.ReasonAdminRevoked, By: "boss"}, nil)
+	first := mustEnd(t, a.Store, s.ID, session.End{Reason: session.ReasonLogout, By: "ana"})
+	second, ended, err := b.Store.End(t.Context(), s.ID, session.End{Reason: session.ReasonAdminRevoked, By: "boss"}, session.Record{})
 	if err != nil || ended {
 		t.Errorf("ended %t, error %v", ended, err)
 	}
@@ -164,7 +164,7 @@ func endConditional(t *testing.T, a, b Backend) {
 		t.Fatal(err)
 	}
 	e := session.End{Reason: session.ReasonIdleTimeout, By: session.ActorSystem, IfLastActive: s.LastActive}
-	got, ended, err := a.Store.End(t.Context(), s.ID, e, nil)
+	got, ended, err := a.Store.End(t.Context(), s.ID, e, session.Record{})
 	if err != nil || ended {
 		t.Errorf("ended %t, error %v", ended, err)
 	}
@@ -172,7 +172,7 @@ func endConditional(t *testing.T, a, b Backend) {
 	equal(t, "read", read(t, a.Store, s.ID), touched)
 
 	e.IfLastActive = touched.LastActive
-	equal(t, "reason", mustEnd(t, a.Store, s.ID, e, nil).EndReason, session.ReasonIdleTimeout)
+	equal(t, "reason", mustEnd(t, a.Store, s.ID, e).EndReason, session.ReasonIdleTimeout)
 }
 
 func endSimultaneous(t *testing.T, a, b Backend) {
@@ -185,7 +185,7 @@ func endSimultaneous(t *testing.T, a, b Backend) {
 	var mu sync.Mutex
 	together(ends, func(i int) {
 		e := session.End{Reason: reasons[i%len(reasons)], By: "ana"}
-		got, ended, err := instances[i%2].Store.End(t.Context(), s.ID, e, nil)
+		got, ended, err := instances[i%2].Store.End(t.Context(), s.ID, e, session.Record{})
 		if err != nil {
 			t.Errorf("end %d: %v", i, err)
 		}

@@ -47,7 +47,7 @@ func createTaken(t *testing.T, a, b Backend) {
 	first := MustCreate(t, a.Store, NewSession("ana", SignIn))
 	again := NewSession("ana", SignIn)
 	again.UserAgent, again.CreatedAt = "another tab", again.CreatedAt.Add(time.Minute)
-	stored, created, err := b.Store.Create(t.Context(), again)
+	stored, created, err := b.Store.Create(t.Context(), again, session.Record{})
 	if err != nil || created {
 		t.Fatalf("created %t, error %v", created, err)
 	}
@@ -57,8 +57,8 @@ func createTaken(t *testing.T, a, b Backend) {
 
 func createEnded(t *testing.T, a, b Backend) {
 	s := MustCreate(t, a.Store, NewSession("ana", SignIn))
-	ended := mustEnd(t, a.Store, s.ID, session.End{Reason: session.ReasonLogout, By: "ana"}, nil)
-	stored, created, err := b.Store.Create(t.Context(), NewSession("ana", SignIn))
+	ended := mustEnd(t, a.Store, s.ID, session.End{Reason: session.ReasonLogout, By: "ana"})
+	stored, created, err := b.Store.Create(t.Context(), NewSession("ana", SignIn), session.Record{})
 	if err != nil || created {
 		t.Fatalf("created %t, error %v", created, err)
 	}
@@ -82,7 +82,7 @@ func createRevoked(t *testing.T, a, b Backend) {
 	} {
 		s := NewSession(c.uid, c.authTime)
 		s.ID = session.NewID(c.uid, c.name, c.authTime) // as a token with a sid: these are closer than a second
-		_, created, err := b.Store.Create(t.Context(), s)
+		_, created, err := b.Store.Create(t.Context(), s, session.Record{})
 		code(t, c.name, err, c.want)
 		equal(t, c.name+": created", created, c.want == "")
 	}
@@ -93,7 +93,7 @@ func createTwentyTabs(t *testing.T, a, b Backend) {
 	instances := []Backend{a, b}
 	stored := make([]session.Session, 20)
 	together(len(stored), func(i int) {
-		s, own, err := instances[i%2].Store.Create(t.Context(), NewSession("ana", SignIn))
+		s, own, err := instances[i%2].Store.Create(t.Context(), NewSession("ana", SignIn), session.Record{})
 		if err != nil {
 			t.Errorf("tab %d: %v", i, err)
 		}
@@ -115,7 +115,7 @@ func createSimultaneous(t *testing.T, a, b Backend) {
 	instances := []Backend{a, b}
 	together(simultaneous, func(i int) {
 		s := NewSession("ana", SignIn.Add(time.Duration(i)*time.Minute))
-		if _, created, err := instances[i%2].Store.Create(t.Context(), s); err != nil || !created {
+		if _, created, err := instances[i%2].Store.Create(t.Context(), s, session.Record{}); err != nil || !created {
 			t.Errorf("sign-in %d: created %t, error %v", i, created, err)
 		}
 	})
@@ -142,14 +142,14 @@ func createAgainstRevoke(t *testing.T, a, b Backend) {
 		var found []session.Session
 		together(2, func(part int) {
 			if part == 0 {
-				_, _, err := a.Store.Create(t.Context(), NewSession(uid, SignIn))
+				_, _, err := a.Store.Create(t.Context(), NewSession(uid, SignIn), session.Record{})
 				refused = session.CodeOf(err) == session.CodeTokenRevoked
 				if err != nil && !refused {
 					t.Errorf("Create: %v", err)
 				}
 				return
 			}
-			if _, err := b.Users.Revoke(t.Context(), session.NewNotice(session.NoticeEnded, uid, session.ReasonRevoked), "boss"); err != nil {
+			if _, err := b.Users.Revoke(t.Context(), session.NewNotice(session.NoticeEnded, uid, session.ReasonRevoked), session.Decree{By: "boss"}); err != nil {
 				t.Errorf("Revoke: %v", err)
 			}
 			var err error

@@ -15,19 +15,24 @@ import (
 const TokenLifetime = time.Hour
 
 // Directory is a Firebase Authentication in memory for tests of what stands above it: it implements
-// [session.Verifier] and [session.Accounts] and tells time by package time, so that it runs in synctest bubbles.
-// Safe for concurrent use.
+// [session.Verifier], [session.Accounts] and [session.Editor] and tells time by package time, so that it runs in synctest
+// bubbles. Safe for concurrent use.
 type Directory struct {
-	mu       sync.Mutex
-	tokens   map[string]session.Identity
-	accounts map[session.UserID]session.Account
-	down     bool
-	lookUps  int
+	mu        sync.Mutex
+	tokens    map[string]session.Identity
+	accounts  map[session.UserID]session.Account
+	emails    map[session.UserID]string // those that were set
+	passwords map[session.UserID]string // those that were set
+	down      bool
+	lookUps   int
 }
 
 // NewDirectory returns a directory without accounts.
 func NewDirectory() *Directory {
-	return &Directory{tokens: make(map[string]session.Identity), accounts: make(map[session.UserID]session.Account)}
+	return &Directory{
+		tokens: make(map[string]session.Identity), accounts: make(map[session.UserID]session.Account),
+		emails: make(map[session.UserID]string), passwords: make(map[session.UserID]string),
+	}
 }
 
 // SignIn returns an ID token of a new sign-in, and creates the account where it does not exist. Like Firebase it names the
@@ -38,7 +43,7 @@ func (d *Directory) SignIn(uid session.UserID) string {
 	if _, ok := d.accounts[uid]; !ok {
 		d.accounts[uid] = session.Account{UserID: uid}
 	}
-	return d.issue(uid, time.Now().Truncate(time.Second).UTC())
+	return d.issue(uid, thisSecond())
 }
 
 // Refresh returns a new ID token of the same sign-in.
@@ -50,7 +55,7 @@ func (d *Directory) Refresh(token string) string {
 }
 
 func (d *Directory) issue(uid session.UserID, authTime time.Time) string {
-	now := time.Now().Truncate(time.Second).UTC()
+	now := thisSecond()
 	token := "test." + rand.Text() + ".token"
 	d.tokens[token] = session.Identity{
 		UserID: uid, SessionID: session.NewID(uid, "", authTime), AuthTime: authTime,
@@ -86,11 +91,17 @@ func (d *Directory) Change(uid session.UserID, change func(*session.Account)) {
 	d.accounts[uid] = a
 }
 
-// Delete deletes an account.
-func (d *Directory) Delete(uid session.UserID) {
+// Remove deletes an account, also while the directory is down.
+func (d *Directory) Remove(uid session.UserID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.remove(uid)
+}
+
+func (d *Directory) remove(uid session.UserID) {
 	delete(d.accounts, uid)
+	delete(d.emails, uid)
+	delete(d.passwords, uid)
 }
 
 // SetDown makes every call fail with unavailable, or answer again.
@@ -157,7 +168,7 @@ func (d *Directory) RevokeTokens(_ context.Context, uid session.UserID) error {
 		return session.Unavailable("revoke tokens", errDown)
 	}
 	if a, ok := d.accounts[uid]; ok {
-		a.TokensValidAfter = time.Now().Truncate(time.Second).UTC()
+		a.TokensValidAfter = thisSecond()
 		d.accounts[uid] = a
 	}
 	return nil

@@ -25,13 +25,13 @@ func feedDelivers(t *testing.T, a, b Backend) {
 		t.Fatal(err)
 	}
 	end := session.NewNotice(session.NoticeEnded, "ana", session.ReasonLogout, s.ID)
-	mustEnd(t, b.Store, s.ID, session.End{Reason: session.ReasonLogout, By: "ana"}, &end)
+	mustEnd(t, b.Store, s.ID, session.End{Reason: session.ReasonLogout, By: "ana"}, end)
 	started := session.NewNotice(session.NoticeStarted, "bea", "", s.ID, session.NewID("bea", "x", SignIn))
 	if err := a.Publisher.Publish(t.Context(), started); err != nil {
 		t.Fatal(err)
 	}
 	revocation := session.NewNotice(session.NoticeEnded, "cem", session.ReasonAdminRevoked)
-	revokedAt, err := b.Users.Revoke(t.Context(), revocation, "boss")
+	revokedAt, err := b.Users.Revoke(t.Context(), revocation, session.Decree{By: "boss"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,13 +69,13 @@ func feedSilence(t *testing.T, a, b Backend) {
 	}
 	end := func(e session.End) {
 		t.Helper()
-		if _, ended, err := b.Store.End(t.Context(), s.ID, e, notice(session.NoticeEnded)); err != nil || ended {
+		if _, ended, err := b.Store.End(t.Context(), s.ID, e, session.Record{Notices: []session.Notice{*notice(session.NoticeEnded)}}); err != nil || ended {
 			t.Fatalf("ended %t, error %v", ended, err)
 		}
 	}
 	touch(s.LastActive)
 	end(session.End{Reason: session.ReasonIdleTimeout, IfLastActive: s.LastActive.Add(-time.Second)})
-	mustEnd(t, a.Store, s.ID, session.End{Reason: session.ReasonLogout}, nil)
+	mustEnd(t, a.Store, s.ID, session.End{Reason: session.ReasonLogout})
 	touch(s.LastActive.Add(time.Minute))
 	end(session.End{Reason: session.ReasonRevoked})
 
@@ -161,7 +161,7 @@ func overtake(t *testing.T, a, b Backend, feeds []*Recorder) (late, overtaking s
 	release := a.HoldUser(t, "ana")
 	revoked := make(chan time.Time, 1)
 	go func() {
-		revokedAt, err := a.Users.Revoke(t.Context(), late, "boss")
+		revokedAt, err := a.Users.Revoke(t.Context(), late, session.Decree{By: "boss"})
 		if err != nil {
 			t.Errorf("Revoke: %v", err)
 		}

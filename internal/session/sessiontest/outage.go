@@ -1,10 +1,8 @@
 package sessiontest
 
 import (
-	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/vigilhq/vigil/internal/session"
 )
@@ -14,9 +12,13 @@ type Data interface {
 	session.Store
 	session.Users
 	session.Publisher
+	session.Archive
+	session.Trail
+	session.Jobs
 }
 
-// Outage is a store that can be taken away, and watched: it passes calls on to another one. Safe for concurrent use.
+// Outage is a store that can be taken away, and watched: it passes calls on to another one. Its methods are in ports.go. Safe
+// for concurrent use.
 type Outage struct {
 	data Data
 
@@ -46,7 +48,7 @@ func (o *Outage) Before(f func(op string)) {
 	o.before = f
 }
 
-// After has f called when the store has answered a read, before the caller learns the answer.
+// After has f called when the store has answered, before the caller learns the answer.
 func (o *Outage) After(f func(op string)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -87,97 +89,25 @@ func (o *Outage) enter(op string) error {
 	return nil
 }
 
-// Create implements [session.Store].
-func (o *Outage) Create(ctx context.Context, s session.Session) (session.Session, bool, error) {
-	if err := o.enter("Create"); err != nil {
-		return session.Session{}, false, err
-	}
-	return o.data.Create(ctx, s)
-}
-
-// Session implements [session.Store].
-func (o *Outage) Session(ctx context.Context, id session.ID) (session.Session, error) {
-	if err := o.enter("Session"); err != nil {
-		return session.Session{}, err
-	}
-	defer o.leave("Session")
-	return o.data.Session(ctx, id)
-}
-
-// UserSessions implements [session.Store].
-func (o *Outage) UserSessions(ctx context.Context, uid session.UserID, all bool) ([]session.Session, error) {
-	if err := o.enter("UserSessions"); err != nil {
-		return nil, err
-	}
-	return o.data.UserSessions(ctx, uid, all)
-}
-
-// Touch implements [session.Store].
-func (o *Outage) Touch(ctx context.Context, s session.Session, at time.Time, n *session.Notice) (session.Session, error) {
-	if err := o.enter("Touch"); err != nil {
-		return session.Session{}, err
-	}
-	if stored, err := o.data.Session(ctx, s.ID); err == nil && !stored.Version.Equal(s.Version) {
-		o.mu.Lock()
-		o.calls[StaleTouch]++
-		o.mu.Unlock()
-	}
-	return o.data.Touch(ctx, s, at, n)
-}
-
-// End implements [session.Store].
-func (o *Outage) End(ctx context.Context, id session.ID, e session.End, n *session.Notice) (session.Session, bool, error) {
-	if err := o.enter("End"); err != nil {
-		return session.Session{}, false, err
-	}
-	return o.data.End(ctx, id, e, n)
-}
-
-// Withdraw implements [session.Store].
-func (o *Outage) Withdraw(ctx context.Context, id session.ID) error {
-	if err := o.enter("Withdraw"); err != nil {
+// do passes a call on.
+func (o *Outage) do(op string, call func() error) error {
+	if err := o.enter(op); err != nil {
 		return err
 	}
-	return o.data.Withdraw(ctx, id)
+	return call()
 }
 
-// User implements [session.Users].
-func (o *Outage) User(ctx context.Context, uid session.UserID) (session.User, error) {
-	if err := o.enter("User"); err != nil {
-		return session.User{}, err
+// ask passes a call on that has an answer, unless the store is down.
+func ask[T any](o *Outage, op string, call func() (T, error)) (answer T, err error) {
+	if err := o.enter(op); err != nil {
+		return answer, err
 	}
-	defer o.leave("User")
-	return o.data.User(ctx, uid)
+	defer o.leave(op)
+	return call()
 }
 
-// Revoke implements [session.Users].
-func (o *Outage) Revoke(ctx context.Context, n session.Notice, by string) (time.Time, error) {
-	if err := o.enter("Revoke"); err != nil {
-		return time.Time{}, err
-	}
-	return o.data.Revoke(ctx, n, by)
-}
-
-// TokensRevoked implements [session.Users].
-func (o *Outage) TokensRevoked(ctx context.Context, uid session.UserID, revokedAt time.Time) error {
-	if err := o.enter("TokensRevoked"); err != nil {
-		return err
-	}
-	return o.data.TokensRevoked(ctx, uid, revokedAt)
-}
-
-// PendingUsers implements [session.Users].
-func (o *Outage) PendingUsers(ctx context.Context, before time.Time, limit int) ([]session.User, error) {
-	if err := o.enter("PendingUsers"); err != nil {
-		return nil, err
-	}
-	return o.data.PendingUsers(ctx, before, limit)
-}
-
-// Publish implements [session.Publisher].
-func (o *Outage) Publish(ctx context.Context, n session.Notice) error {
-	if err := o.enter("Publish"); err != nil {
-		return err
-	}
-	return o.data.Publish(ctx, n)
+// win passes a call on that says besides its answer whether it was the one to change something.
+func win[T any](o *Outage, op string, call func() (T, bool, error)) (answer T, won bool, err error) {
+	err = o.do(op, func() error { answer, won, err = call(); return err })
+	return answer, won, err
 }

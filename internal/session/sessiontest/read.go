@@ -36,7 +36,7 @@ func readMissing(t *testing.T, a, _ Backend) {
 		code(t, "Session "+string(id), err, session.CodeNotFound)
 		_, err = a.Store.Touch(t.Context(), s, SignIn.Add(time.Hour), nil)
 		code(t, "Touch "+string(id), err, session.CodeNotFound)
-		_, ended, err := a.Store.End(t.Context(), id, session.End{Reason: session.ReasonLogout}, nil)
+		_, ended, err := a.Store.End(t.Context(), id, session.End{Reason: session.ReasonLogout}, session.Record{})
 		code(t, "End "+string(id), err, session.CodeNotFound)
 		equal(t, "ended", ended, false)
 	}
@@ -51,7 +51,7 @@ func readUserSessions(t *testing.T, a, b Backend) {
 		s := MustCreate(t, instance.Store, NewSession("ana", SignIn.Add(hour*time.Hour)))
 		all = append(all, s.ID)
 		if hour == 1 {
-			mustEnd(t, instance.Store, s.ID, session.End{Reason: session.ReasonLogout, By: "ana"}, nil)
+			mustEnd(t, instance.Store, s.ID, session.End{Reason: session.ReasonLogout, By: "ana"})
 		} else {
 			live = append(live, s.ID)
 		}
@@ -66,7 +66,7 @@ func readUserSessions(t *testing.T, a, b Backend) {
 
 func withdrawOne(t *testing.T, a, b Backend) {
 	s := MustCreate(t, a.Store, NewSession("ana", SignIn))
-	if err := b.Store.Withdraw(t.Context(), s.ID); err != nil {
+	if err := b.Store.Withdraw(t.Context(), s.ID, session.Record{}); err != nil {
 		t.Fatalf("Withdraw: %v", err)
 	}
 	_, err := a.Store.Session(t.Context(), s.ID)
@@ -78,14 +78,14 @@ func withdrawOne(t *testing.T, a, b Backend) {
 
 func withdrawNothing(t *testing.T, a, _ Backend) {
 	for _, id := range strangers {
-		code(t, "Withdraw "+string(id), a.Store.Withdraw(t.Context(), id), "")
+		code(t, "Withdraw "+string(id), a.Store.Withdraw(t.Context(), id, session.Record{}), "")
 	}
 }
 
 func withdrawEnded(t *testing.T, a, b Backend) {
 	s := MustCreate(t, a.Store, NewSession("ana", SignIn))
-	ended := mustEnd(t, b.Store, s.ID, session.End{Reason: session.ReasonAdminRevoked, By: "boss"}, nil)
-	code(t, "Withdraw", a.Store.Withdraw(t.Context(), s.ID), "")
+	ended := mustEnd(t, b.Store, s.ID, session.End{Reason: session.ReasonAdminRevoked, By: "boss"})
+	code(t, "Withdraw", a.Store.Withdraw(t.Context(), s.ID, session.Record{}), "")
 	equal(t, "session", read(t, b.Store, s.ID), ended)
 }
 
@@ -94,18 +94,41 @@ func failCancelled(t *testing.T, a, _ Backend) {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	n := session.NewNotice(session.NoticeEnded, "ana", session.ReasonLogout, s.ID)
+	e := session.Event{ID: "event", Type: session.EventSessionEnded}
+	job := session.MassRevocation{ID: "job", State: session.JobRunning}
 	for what, call := range map[string]func() error{
-		"Create":        func() error { _, _, err := a.Store.Create(gone, NewSession("bea", SignIn)); return err },
-		"Session":       func() error { _, err := a.Store.Session(gone, s.ID); return err },
-		"UserSessions":  func() error { _, err := a.Store.UserSessions(gone, "ana", false); return err },
-		"Touch":         func() error { _, err := a.Store.Touch(gone, s, SignIn.Add(time.Hour), nil); return err },
-		"End":           func() error { _, _, err := a.Store.End(gone, s.ID, session.End{}, nil); return err },
-		"Withdraw":      func() error { return a.Store.Withdraw(gone, s.ID) },
-		"User":          func() error { _, err := a.Users.User(gone, "ana"); return err },
-		"Revoke":        func() error { _, err := a.Users.Revoke(gone, n, "ana"); return err },
-		"TokensRevoked": func() error { return a.Users.TokensRevoked(gone, "ana", SignIn) },
-		"PendingUsers":  func() error { _, err := a.Users.PendingUsers(gone, SignIn, 1); return err },
-		"Publish":       func() error { return a.Publisher.Publish(gone, n) },
+		"Create": func() error {
+			_, _, err := a.Store.Create(gone, NewSession("bea", SignIn), session.Record{})
+			return err
+		},
+		"Session":        func() error { _, err := a.Store.Session(gone, s.ID); return err },
+		"UserSessions":   func() error { _, err := a.Store.UserSessions(gone, "ana", false); return err },
+		"RecentSessions": func() error { _, err := a.Store.RecentSessions(gone, "ana", 1); return err },
+		"Touch":          func() error { _, err := a.Store.Touch(gone, s, SignIn.Add(time.Hour), nil); return err },
+		"Move":           func() error { _, _, err := a.Store.Move(gone, s, session.Networks{}, session.Record{}); return err },
+		"End":            func() error { _, _, err := a.Store.End(gone, s.ID, session.End{}, session.Record{}); return err },
+		"Withdraw":       func() error { return a.Store.Withdraw(gone, s.ID, session.Record{}) },
+		"User":           func() error { _, err := a.Users.User(gone, "ana"); return err },
+		"Revoke":         func() error { _, err := a.Users.Revoke(gone, n, session.Decree{By: "ana"}); return err },
+		"TokensRevoked":  func() error { return a.Users.TokensRevoked(gone, "ana", SignIn) },
+		"PendingUsers":   func() error { _, err := a.Users.PendingUsers(gone, SignIn, 1); return err },
+		"Enable":         func() error { return a.Users.Enable(gone, "ana") },
+		"Erase":          func() error { return a.Users.Erase(gone, "ana") },
+		"Search":         func() error { _, err := a.Archive.Search(gone, session.Filter{}, session.Cursor{}, 1); return err },
+		"Count":          func() error { _, err := a.Archive.Count(gone, session.Filter{}); return err },
+		"ActiveByUser":   func() error { _, err := a.Archive.ActiveByUser(gone, session.Session{}, 1); return err },
+		"Purge":          func() error { _, _, err := a.Archive.Purge(gone, SignIn, 1); return err },
+		"SaveCensus":     func() error { return a.Archive.SaveCensus(gone, session.Census{}) },
+		"Census":         func() error { _, err := a.Archive.Census(gone); return err },
+		"Append":         func() error { return a.Trail.Append(gone, e) },
+		"UserEvents":     func() error { _, err := a.Trail.UserEvents(gone, "ana", session.EventCursor{}, 1); return err },
+		"AllEvents":      func() error { _, err := a.Trail.AllEvents(gone, session.EventCursor{}, 1); return err },
+		"CreateJob":      func() error { _, err := a.Jobs.CreateJob(gone, job); return err },
+		"Job":            func() error { _, err := a.Jobs.Job(gone, job.ID); return err },
+		"UpdateJob":      func() error { _, _, err := a.Jobs.UpdateJob(gone, job); return err },
+		"RunningJobs":    func() error { _, err := a.Jobs.RunningJobs(gone, 1); return err },
+		"JobEnds":        func() error { _, err := a.Jobs.JobEnds(gone, job.ID); return err },
+		"Publish":        func() error { return a.Publisher.Publish(gone, n) },
 	} {
 		code(t, what, call(), session.CodeUnavailable)
 	}

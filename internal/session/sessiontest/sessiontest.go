@@ -1,5 +1,6 @@
 // Package sessiontest holds the contract of the domain's ports as test suites. Every implementation of
-// [session.Store], [session.Users], [session.Publisher] and [session.Feed] runs them:
+// [session.Store], [session.Users], [session.Publisher], [session.Archive], [session.Trail], [session.Jobs] and [session.Feed]
+// runs them:
 //
 //	func TestStore(t *testing.T) { sessiontest.TestStore(t, open) }
 //	func TestFeed(t *testing.T)  { sessiontest.TestFeed(t, open) }
@@ -9,6 +10,7 @@
 package sessiontest
 
 import (
+	"net/netip"
 	"reflect"
 	"sync"
 	"testing"
@@ -22,7 +24,13 @@ type Backend struct {
 	Store     session.Store
 	Users     session.Users
 	Publisher session.Publisher
+	Archive   session.Archive
+	Trail     session.Trail
+	Jobs      session.Jobs
 	Feed      session.Feed
+
+	// Mails reads the subjects of the mails that records have had stored.
+	Mails func(t *testing.T) []string
 
 	// Another returns a second instance on the same data, as another process would be.
 	Another func(t *testing.T) Backend
@@ -38,7 +46,7 @@ type testCase struct {
 	run  func(t *testing.T, a, b Backend)
 }
 
-// TestStore runs the contract of [session.Store] and [session.Users]. Open returns an instance on an empty store.
+// TestStore runs the contract of the ports that keep something. Open returns an instance on an empty store.
 func TestStore(t *testing.T, open func(t *testing.T) Backend) {
 	run(t, open, createCases, readCases, touchCases, endCases, withdrawCases, userCases, failureCases)
 }
@@ -65,13 +73,17 @@ var SignIn = time.Date(2025, 11, 5, 9, 30, 0, 0, time.UTC)
 // NewSession returns a live session of uid that signed in at authTime, with every field set.
 func NewSession(uid session.UserID, authTime time.Time) session.Session {
 	return session.Session{
-		ID:             session.NewID(uid, "", authTime),
-		UserID:         uid,
-		Status:         session.StatusActive,
-		Device:         session.Device{Type: "desktop", Browser: "Chrome 142", OS: "Windows 11", Name: "Reception"},
-		UserAgent:      "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/142.0.0.0",
-		IPAddress:      "203.0.113.7",
-		Location:       &session.Location{Country: "MX", Region: "CMX", City: "Mexico City"},
+		ID:        session.NewID(uid, "", authTime),
+		UserID:    uid,
+		Status:    session.StatusActive,
+		Device:    session.Device{Type: "desktop", Browser: "Chrome 142", OS: "Windows 11", Name: "Reception"},
+		UserAgent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/142.0.0.0",
+		IPAddress: "203.0.113.7",
+		Networks:  session.Networks{netip.MustParsePrefix("203.0.113.7/32"), netip.MustParsePrefix("2001:db8:7::/64")},
+		Location: &session.Location{
+			Country: "MX", Region: "CMX", City: "Mexico City",
+			Position: &session.Position{Latitude: 19.43, Longitude: -99.13, Radius: 20},
+		},
 		SignInProvider: "password",
 		AuthTime:       authTime,
 		CreatedAt:      authTime.Add(time.Second),
@@ -84,17 +96,17 @@ func NewSession(uid session.UserID, authTime time.Time) session.Session {
 // MustCreate stores a session that is not there yet.
 func MustCreate(t testing.TB, store session.Store, s session.Session) session.Session {
 	t.Helper()
-	stored, created, err := store.Create(t.Context(), s)
+	stored, created, err := store.Create(t.Context(), s, session.Record{})
 	if err != nil || !created {
 		t.Fatalf("Create: created %t, error %v", created, err)
 	}
 	return stored
 }
 
-// mustEnd ends a session that is live.
-func mustEnd(t *testing.T, store session.Store, id session.ID, e session.End, n *session.Notice) session.Session {
+// mustEnd ends a session that is live, with notices.
+func mustEnd(t *testing.T, store session.Store, id session.ID, e session.End, notices ...session.Notice) session.Session {
 	t.Helper()
-	s, ended, err := store.End(t.Context(), id, e, n)
+	s, ended, err := store.End(t.Context(), id, e, session.Record{Notices: notices})
 	if err != nil || !ended {
 		t.Fatalf("End: ended %t, error %v", ended, err)
 	}
@@ -103,7 +115,7 @@ func mustEnd(t *testing.T, store session.Store, id session.ID, e session.End, n 
 
 func mustRevoke(t *testing.T, users session.Users, uid session.UserID, reason session.Reason, by string) time.Time {
 	t.Helper()
-	revokedAt, err := users.Revoke(t.Context(), session.NewNotice(session.NoticeEnded, uid, reason), by)
+	revokedAt, err := users.Revoke(t.Context(), session.NewNotice(session.NoticeEnded, uid, reason), session.Decree{By: by})
 	if err != nil {
 		t.Fatalf("Revoke: %v", err)
 	}

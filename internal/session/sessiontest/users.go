@@ -59,7 +59,7 @@ func userSimultaneous(t *testing.T, a, b Backend) {
 	times := make([]time.Time, 6)
 	together(len(times), func(i int) {
 		n := session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked)
-		revokedAt, err := instances[i%2].Users.Revoke(t.Context(), n, "ana")
+		revokedAt, err := instances[i%2].Users.Revoke(t.Context(), n, session.Decree{By: "ana"})
 		if err != nil {
 			t.Errorf("Revoke: %v", err)
 		}

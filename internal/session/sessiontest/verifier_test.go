@@ -17,6 +17,8 @@ func (d directory) SetClaims(uid session.UserID, claims map[string]any) {
 	d.Change(uid, func(a *session.Account) { a.Claims = claims })
 }
 
+func (d directory) Delete(uid session.UserID) { d.Remove(uid) }
+
 func (d directory) SetDisabled(uid session.UserID, disabled bool) {
 	d.Change(uid, func(a *session.Account) { a.Disabled = disabled })
 }
