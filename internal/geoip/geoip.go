@@ -56,13 +56,14 @@ func Open(path string) (*Database, error) {
 	return &Database{reader: reader}, nil
 }
 
-// maxChecked is how many networks of a file are looked at before it is used.
-const maxChecked = 10_000
+// maxChecked is how many networks of a file, known or not, are looked at before it is used: enough to meet a known one, and few
+// enough to get through a damaged file that has no end.
+const maxChecked = 50_000
 
 // check reads the beginning of a file: one of another layout cannot be read, one about something else tells no countries.
 func check(reader *maxminddb.Reader) error {
 	checked, useful := 0, false
-	for result := range reader.Networks() {
+	for result := range reader.Networks(maxminddb.IncludeNetworksWithoutData()) {
 		var r record
 		if err := result.Decode(&r); err != nil {
 			return fmt.Errorf("its layout is not that of GeoIP2 City or Country: %w", err)
