@@ -75,11 +75,14 @@ func (a *api) register(c echo.Context, id session.Identity) error {
 		}
 		return err
 	}
-	agent := userAgent(c.Request())
+	agent, origin := userAgent(c.Request()), a.origin(c)
+	device := in.device(agent, hintsOf(c.Request().Header))
 	reg, err := a.Registry.Register(contextOf(c), id, session.SignIn{
-		Device:    in.device(agent),
+		Device:    device,
+		Client:    device.Kind,
 		UserAgent: agent,
-		IPAddress: c.RealIP(),
+		IPAddress: origin.Address(),
+		Location:  origin.Location(),
 		Replaces:  session.ID(in.Replaces),
 	})
 	if err != nil {

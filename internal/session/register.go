@@ -10,6 +10,7 @@ import (
 // SignIn is what the edge knows about the device that a session begins on.
 type SignIn struct {
 	Device    Device
+	Client    string // the kind of device as its requests show it, without versions; what new devices are told by
 	UserAgent string
 	IPAddress string
 	Location  *Location
