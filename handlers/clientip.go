@@ -9,34 +9,69 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// clientIP finds where a request comes from: its peer, or, as long as that is a trusted proxy, whom that names. Each proxy appends its
-// own peer to X-Forwarded-For, so the list is read from the right; whatever stands further left than the first address that is not
-// trusted was written by anybody. No other header counts.
-func clientIP(trusted []netip.Prefix) echo.IPExtractor {
-	trusted = slices.Clone(trusted)
-	for i, p := range trusted {
-		if p.Addr().Is4In6() && p.Bits() >= 96 {
-			trusted[i] = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+// proxies are the peers whose X-Forwarded-For is believed.
+type proxies []netip.Prefix
+
+func newProxies(trusted []netip.Prefix) proxies {
+	p := slices.Clone(trusted)
+	for i, each := range p {
+		if each.Addr().Is4In6() && each.Bits() >= 96 {
+			p[i] = netip.PrefixFrom(each.Addr().Unmap(), each.Bits()-96)
 		}
 	}
-	trusts := func(ip netip.Addr) bool {
-		return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(ip) })
+	return p
+}
+
+func (p proxies) trust(ip netip.Addr) bool {
+	return slices.ContainsFunc(p, func(each netip.Prefix) bool { return each.Contains(ip) })
+}
+
+// trace finds where a request comes from: its peer, or, as long as that is a trusted proxy, whom that names; and by how many
+// proxies that is. Each proxy appends its own peer to X-Forwarded-For, so the list is read from the right; whatever stands further
+// left than the first address that is not trusted was written by anybody. No other header counts. An address that cannot be read is
+// the zero Addr.
+func (p proxies) trace(r *http.Request) (ip netip.Addr, hops int) {
+	ip, ok := parseIP(r.RemoteAddr)
+	if !ok {
+		return netip.Addr{}, 0
 	}
-	return func(r *http.Request) string {
-		ip, ok := parseIP(r.RemoteAddr)
+	rest := strings.Join(r.Header.Values(echo.HeaderXForwardedFor), ",")
+	for rest != "" && p.trust(ip) {
+		cut := strings.LastIndexByte(rest, ',')
+		named, ok := parseIP(rest[cut+1:])
 		if !ok {
-			return ""
+			break // nothing left of it can be believed either
 		}
-		rest := strings.Join(r.Header.Values(echo.HeaderXForwardedFor), ",")
-		for rest != "" && trusts(ip) {
-			cut := strings.LastIndexByte(rest, ',')
-			named, ok := parseIP(rest[cut+1:])
-			if !ok {
-				break // nothing left of it can be believed either
-			}
-			ip, rest = named, rest[:max(cut, 0)]
+		ip, rest = named, rest[:max(cut, 0)]
+		hops++
+	}
+	return ip, hops
+}
+
+// clientIP is the address that trace finds as text, empty if there is none.
+func (p proxies) clientIP(r *http.Request) string {
+	ip, _ := p.trace(r)
+	if !ip.IsValid() {
+		return ""
+	}
+	return ip.String()
+}
+
+// unheard warns, once, of a peer that forwards for others and is not believed: either a proxy that the settings do not know, behind
+// which all clients look like one, or somebody's attempt to look like another.
+func (a *api) unheard(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.Header.Get(echo.HeaderXForwardedFor) == "" {
+			return next(c)
 		}
-		return ip.String()
+		if peer, ok := parseIP(r.RemoteAddr); !ok || !a.proxies.trust(peer) {
+			a.warnUnheard.Do(func() {
+				a.Log.WarnContext(contextOf(c), "X-Forwarded-For is ignored: its sender is not in TRUSTED_PROXIES; said once",
+					"setting", "TRUSTED_PROXIES", "peer", r.RemoteAddr)
+			})
+		}
+		return next(c)
 	}
 }
 

@@ -30,9 +30,9 @@ func userAgent(r *http.Request) string {
 	return strings.ToValidUTF8(agent[:min(len(agent), maxUserAgent)], "")
 }
 
-// device is what the browser says of itself, bettered by what the client knows.
-func (in *signIn) device(agent string) session.Device {
-	d := deviceOf(agent)
+// device is what the browser says of itself, bettered for display by what the client knows. Its Kind is the browser's alone.
+func (in *signIn) device(agent string, h hints) session.Device {
+	d := deviceOf(agent, h)
 	d.Name = in.DeviceName
 	if in.Device.Type != "" {
 		d.Type = in.Device.Type
@@ -43,16 +43,35 @@ func (in *signIn) device(agent string) session.Device {
 	return d
 }
 
-// deviceOf reads a User-Agent header. It is for people to recognize their devices by; anybody can send any.
-func deviceOf(agent string) session.Device {
+// deviceOf reads what a browser says of itself: where its client hints and its User-Agent header disagree, the hints are the newer
+// words, except for a bot, which says so in the other only. It is for people to recognize their devices by; anybody can send any.
+func deviceOf(agent string, h hints) session.Device {
 	ua := useragent.Parse(agent)
-	return session.Device{Type: typeOf(ua), Browser: named(ua.Name, ua.VersionNo.Major), OS: named(ua.OS, osVersion(ua))}
+	if ua.Bot {
+		h = hints{}
+	}
+	browser, version := h.browser(ua)
+	os, release := ua.OS, osVersion(ua)
+	if h.platform != "" && h.platform != os {
+		os, release = h.platform, 0
+	}
+	kind := typeOf(ua, os, h)
+	return session.Device{
+		Type: kind, Browser: named(browser, version), OS: named(os, release),
+		Kind: kind + "/" + family(browser) + "/" + family(os),
+	}
 }
 
-func typeOf(ua useragent.UserAgent) string {
+func typeOf(ua useragent.UserAgent, os string, h hints) string {
 	switch {
 	case ua.Bot:
 		return deviceBot
+	case h.mobile:
+		return deviceMobile
+	case h.tellMobile && os == useragent.Android:
+		return deviceTablet
+	case h.tellMobile && desktops[os]:
+		return deviceDesktop
 	case ua.Tablet, ua.OS == useragent.Android && !strings.Contains(ua.String, "Mobile"):
 		return deviceTablet // Android's phones say Mobile, its tablets do not
 	case ua.Mobile:
@@ -63,6 +82,9 @@ func typeOf(ua useragent.UserAgent) string {
 		return deviceOther
 	}
 }
+
+// desktops are the systems of devices that are neither phones nor tablets.
+var desktops = map[string]bool{useragent.Windows: true, useragent.MacOS: true, useragent.Linux: true, useragent.ChromeOS: true}
 
 // windows has the versions that a User-Agent tells apart. From 10 on it does not.
 var windows = map[string]int{"6.1": 7, "6.2": 8, "6.3": 8}
@@ -85,14 +107,22 @@ func osVersion(ua useragent.UserAgent) int {
 
 // named joins a name, with what can be shown of it, and a version, where it is known.
 func named(name string, version int) string {
-	name = strings.Map(func(r rune) rune {
-		if unprintable(r) {
-			return -1
-		}
-		return r
-	}, clip(strings.ToValidUTF8(name, ""), maxText))
+	name = printable(name)
 	if name == "" || version <= 0 {
 		return name
 	}
 	return name + " " + strconv.Itoa(version)
+}
+
+// family is a name as a part of [session.Device.Kind], between slashes.
+func family(name string) string { return strings.ReplaceAll(printable(name), "/", " ") }
+
+// printable is what can be shown of a short text.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unprintable(r) {
+			return -1
+		}
+		return r
+	}, clip(strings.ToValidUTF8(text, ""), maxText))
 }

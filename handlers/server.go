@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -23,11 +24,16 @@ type Options struct {
 
 	// Socket takes over requests for the WebSocket. It may keep neither w nor r when it returns; the headers that w
 	// already has belong into the handshake's answer. Nil: there is no WebSocket.
-	Socket func(w http.ResponseWriter, r *http.Request, clientIP string)
+	Socket func(w http.ResponseWriter, r *http.Request, origin session.Origin)
 	// OriginAllowed says from which origins a page may use the API. Nil: from none.
 	OriginAllowed func(origin string) bool
 	// TrustedProxies are the peers whose X-Forwarded-For is believed. Nobody else's is.
 	TrustedProxies []netip.Prefix
+	// GeoHeaders names the headers in which a trusted proxy says where the client is. Empty: none are believed.
+	GeoHeaders GeoHeaders
+	// Locate says where an address is, nil when unknown. It is asked where no proxy says so, and must be safe for concurrent use.
+	// Nil: nothing is known.
+	Locate func(netip.Addr) *session.Location
 	// Ready is what has to hold for the instance to be given requests.
 	Ready []Check
 	// RequestTimeout bounds every request but the WebSocket's. Zero: [DefaultRequestTimeout].
@@ -55,19 +61,19 @@ func New(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &api{Options: o}
+	a := &api{Options: o, proxies: newProxies(o.TrustedProxies)}
 
 	e := echo.New()
 	e.HTTPErrorHandler = a.fail
-	e.IPExtractor = clientIP(o.TrustedProxies)
-	e.Use(stamp, a.record, recovered, a.cors, whole)
+	e.IPExtractor = a.proxies.clientIP
+	e.Use(stamp, a.record, recovered, a.unheard, a.cors, whole)
 	// A group with middleware would answer 404 to a wrong method, so each route gets its own.
 	for _, r := range slices.Concat(a.sessionRoutes(), a.tokenRoutes(), a.adminRoutes(), a.healthRoutes()) {
 		e.Add(r.method, r.path, r.handle, a.timeout)
 	}
 	if o.Socket != nil {
 		e.GET("/v1/ws", func(c echo.Context) error {
-			o.Socket(c.Response(), c.Request(), c.RealIP())
+			o.Socket(c.Response(), c.Request(), a.origin(c))
 			return nil
 		})
 	}
@@ -77,6 +83,8 @@ func New(o Options) http.Handler {
 // api is what the handlers work with.
 type api struct {
 	Options
+	proxies     proxies
+	warnUnheard sync.Once
 }
 
 // route is a line of the contract's table.

@@ -77,9 +77,10 @@ func (a *api) register(c echo.Context, id session.Identity) error {
 	}
 	agent := userAgent(c.Request())
 	reg, err := a.Registry.Register(contextOf(c), id, session.SignIn{
-		Device:    in.device(agent),
+		Device:    in.device(agent, hintsOf(c.Request().Header)),
 		UserAgent: agent,
-		IPAddress: c.RealIP(),
+		Origin:    a.origin(c),
+		Language:  c.Request().Header.Get("Accept-Language"),
 		Replaces:  session.ID(in.Replaces),
 	})
 	if err != nil {

@@ -72,6 +72,10 @@ var rooms = map[string]row{
 		ours: []string{"internal/session", "internal/wire"},
 		why:  "the HTTP edge decodes, asks the domain and encodes; sockets and stores are handed to it as interfaces",
 	},
+	"internal/geoip": {
+		ours: []string{"internal/session"},
+		why:  "an adapter knows the domain and no other adapter",
+	},
 	"internal/identity": {
 		ours: []string{"internal/session"},
 		why:  "the local identity server stands where Firebase stands: outside, speaking its protocol",
@@ -94,6 +98,7 @@ var vendors = []vendor{
 	{"cloud.google.com/go/firestore", "firestore", "nobody else sees a Firestore type: the adapter builds its own client"},
 	{"firebase.google.com/go", "internal/fireauth", "the domain knows verified identities, not Firebase"},
 	{"github.com/gorilla/websocket", "internal/socket", "the hub knows peers, not connections"},
+	{"github.com/oschwald", "internal/geoip", "the domain knows places, not the files that tell them"},
 	{"github.com/GoogleCloudPlatform/functions-framework-go", "functions", "what a function does is the domain's to decide"},
 	{"github.com/spf13", "cmd/vigil", "commands and flags are read where the process is wired"},
 	{"github.com/caarlos0/env", "cmd/vigil", "the environment is read once, in one struct"},

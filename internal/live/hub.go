@@ -65,10 +65,10 @@ func NewHub(o Options, gate *session.Gate, registry *session.Registry, inbox *se
 	return h
 }
 
-// Connect takes in a connection that has yet to authenticate.
-func (h *Hub) Connect(conn Conn) *Peer {
+// Connect takes in a connection from origin that has yet to authenticate.
+func (h *Hub) Connect(conn Conn, origin session.Origin) *Peer {
 	p := &Peer{
-		hub: h, conn: conn, messages: rate.NewLimiter(messagesPerSecond, messageBurst),
+		hub: h, conn: conn, origin: origin, messages: rate.NewLimiter(messagesPerSecond, messageBurst),
 		authBy: time.Now().Add(h.options.AuthTimeout),
 	}
 	p.deadline = NewDeadline(p.due)

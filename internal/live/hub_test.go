@@ -122,7 +122,7 @@ type tab struct {
 
 func (w *world) open(i *instance) *tab {
 	t := &tab{world: w}
-	t.peer = i.hub.Connect(t)
+	t.peer = i.hub.Connect(t, session.Origin{})
 	w.Cleanup(t.peer.Gone)
 	return t
 }

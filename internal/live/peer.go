@@ -44,6 +44,7 @@ const (
 type Peer struct {
 	hub      *Hub
 	conn     Conn
+	origin   session.Origin
 	deadline *Deadline
 	messages *rate.Limiter
 	heard    atomic.Int64 // when the last frame came, as time since hub.origin

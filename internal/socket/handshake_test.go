@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -233,11 +234,13 @@ func TestNetworks(t *testing.T) {
 	for ip, want := range map[string]string{
 		"203.0.113.7": "203.0.113.7/32", "::ffff:203.0.113.7": "203.0.113.7/32",
 		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64",
-		"": "invalid Prefix", "pipe": "invalid Prefix",
 	} {
-		if got := networkOf(ip).String(); got != want {
+		if got := networkOf(netip.MustParseAddr(ip)).String(); got != want {
 			t.Errorf("%s is of %s, want %s", ip, got, want)
 		}
+	}
+	if got := networkOf(netip.Addr{}); got.IsValid() {
+		t.Errorf("nowhere is of %s", got)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"testing"
@@ -138,7 +139,8 @@ func start(t *testing.T, listener net.Listener, dial func(context.Context) (net.
 	running.Go(func() { _ = data.Feed().Run(t.Context(), w.inbox) })
 	web := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("X-Request-Id", "request-1")
-		w.server.Serve(rw, r, r.Header.Get(ipHeader))
+		ip, _ := netip.ParseAddr(r.Header.Get(ipHeader)) // without one, from nowhere
+		w.server.Serve(rw, r, session.Origin{IP: ip})
 		w.returned <- struct{}{}
 	})}
 	running.Go(func() { _ = web.Serve(listener) })

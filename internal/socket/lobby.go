@@ -25,8 +25,8 @@ func newLobby() lobby {
 }
 
 // enter takes a place if there is one. Leave gives it back; more than once is as good as once.
-func (l *lobby) enter(clientIP string) (leave func(), ok bool) {
-	network := networkOf(clientIP)
+func (l *lobby) enter(ip netip.Addr) (leave func(), ok bool) {
+	network := networkOf(ip)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.waiting >= l.max || l.byNetwork[network] >= l.maxByNetwork {
@@ -46,11 +46,10 @@ func (l *lobby) leave(network netip.Prefix) {
 	}
 }
 
-// networkOf is what one client can hold of the address space: one address of IPv4, 64 bits of IPv6. All clients without a
-// readable address are one.
-func networkOf(clientIP string) netip.Prefix {
-	ip, err := netip.ParseAddr(clientIP)
-	if err != nil {
+// networkOf is what one client can hold of the address space: one address of IPv4, 64 bits of IPv6. All clients of unknown
+// addresses are one.
+func networkOf(ip netip.Addr) netip.Prefix {
+	if !ip.IsValid() {
 		return netip.Prefix{}
 	}
 	ip = ip.Unmap()

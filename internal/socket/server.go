@@ -21,6 +21,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/vigilhq/vigil/internal/live"
+	"github.com/vigilhq/vigil/internal/session"
 )
 
 const (
@@ -76,13 +77,13 @@ func (s *Server) Close(ctx context.Context) {
 	}
 }
 
-// Serve upgrades a request from the client's address.
-func (s *Server) Serve(w http.ResponseWriter, r *http.Request, clientIP string) {
+// Serve upgrades a request from a client at origin.
+func (s *Server) Serve(w http.ResponseWriter, r *http.Request, origin session.Origin) {
 	if query := r.URL.Query(); query.Has("token") || query.Has("access_token") || query.Has("id_token") {
 		refuse(w, http.StatusBadRequest, "a token does not belong in a URL, where logs and histories keep it: send it in the first frame")
 		return
 	}
-	leave, ok := s.lobby.enter(clientIP)
+	leave, ok := s.lobby.enter(origin.IP)
 	if !ok {
 		w.Header().Set("Retry-After", "10")
 		refuse(w, http.StatusTooManyRequests, "too many sockets have not authenticated yet")
@@ -101,7 +102,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, clientIP string) 
 		s.running.Done()
 		return
 	}
-	go s.run(&conn{ws: ws, intake: hijacker.intake, running: &s.running}, leave)
+	go s.run(&conn{ws: ws, intake: hijacker.intake, running: &s.running}, origin, leave)
 }
 
 // begin counts one more goroutine, unless the server is closed.
@@ -116,10 +117,10 @@ func (s *Server) begin() bool {
 }
 
 // run is the life of a connection. Its place in the lobby is free again once it has authenticated.
-func (s *Server) run(c *conn, authenticated func()) {
+func (s *Server) run(c *conn, origin session.Origin, authenticated func()) {
 	defer s.running.Done()
 	defer authenticated()
-	peer := s.hub.Connect(c)
+	peer := s.hub.Connect(c, origin)
 	err := s.read(c, peer, authenticated)
 	peer.Gone()
 	c.explain(err)
