@@ -34,6 +34,8 @@ type Options struct {
 	RequestTimeout time.Duration
 	// Log takes a line per request, without any token. Nil: nothing is logged.
 	Log *slog.Logger
+	// Meter counts requests. Nil: nothing is counted.
+	Meter Meter
 }
 
 // Check is one condition of readiness.
@@ -55,6 +57,9 @@ func New(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Meter == nil {
+		o.Meter = noMeter{}
+	}
 	a := &api{Options: o}
 
 	e := echo.New()
@@ -71,12 +76,14 @@ func New(o Options) http.Handler {
 			return nil
 		})
 	}
+	a.tally = newTally(o.Meter, e.Routes())
 	return e
 }
 
 // api is what the handlers work with.
 type api struct {
 	Options
+	tally tally
 }
 
 // route is a line of the contract's table.

@@ -7,13 +7,18 @@ import (
 	"github.com/vigilhq/vigil/internal/wire"
 )
 
-// closeCodes are the codes of the protocol, and those of RFC 6455 that the transport closes with: protocol error and message
-// too big.
+// closeCodes are the codes of the protocol, and those of RFC 6455 that the transport closes with.
 var closeCodes = []wire.CloseCode{
 	wire.CloseNone, wire.CloseRestart, wire.CloseTokenExpired, wire.CloseUnavailable, wire.CloseSlow, wire.CloseSilent,
 	wire.CloseTooMany, wire.CloseReplaced, wire.CloseProtocol, wire.CloseUnauthorized, wire.CloseRevoked, wire.CloseIdle,
-	wire.CloseExpired, wire.CloseAccountGone,
+	wire.CloseExpired, wire.CloseAccountGone, protocolError, tooBig,
 }
+
+// Of RFC 6455, section 7.4.1.
+const (
+	protocolError wire.CloseCode = 1002
+	tooBig        wire.CloseCode = 1009
+)
 
 func codeLabel(code wire.CloseCode) string {
 	if code == wire.CloseNone {
@@ -24,7 +29,7 @@ func codeLabel(code wire.CloseCode) string {
 
 func (m *Metrics) addSockets() {
 	m.closed = newFamily(m.counters("sockets_closed_total",
-		`Sockets that have closed, by close code; "client": by the client, the network or the transport.`, "code"), codeLabel, closeCodes...)
+		`Sockets that have closed, by close code; "client": by the client or the network.`, "code"), codeLabel, closeCodes...)
 	m.silent = m.counter("heartbeat_failures_total", "Sockets closed because nothing had been heard for WS_DISCONNECT_TIMEOUT.")
 	m.reconnections = m.counter("socket_reconnections_total", "Sockets whose clients said that they had reconnected.")
 	m.reconnection = m.histogram("socket_reconnection_seconds",

@@ -26,6 +26,7 @@ type Ports struct {
 	// After calls back once, on any goroutine, after the duration: [time.AfterFunc] without the timer.
 	After func(time.Duration, func())
 	Log   *slog.Logger
+	Meter Meter // nil: [NoMeter]
 }
 
 // Registry holds the use cases: what begins, lists and ends sessions. Safe for concurrent use.
@@ -40,14 +41,18 @@ type Registry struct {
 	states    *states
 	activity  *Activity
 	log       *slog.Logger
+	meter     Meter
 }
 
 // NewRegistry returns a registry that applies the inbox's notices to what it remembers. Subscribers that act on what the
 // registry says must subscribe after this call.
 func NewRegistry(s Settings, p Ports) *Registry {
+	if p.Meter == nil {
+		p.Meter = NoMeter{}
+	}
 	r := &Registry{
 		settings: s, store: p.Store, users: p.Users, publisher: p.Publisher, accounts: p.Accounts,
-		clock: p.Clock, inbox: p.Inbox, log: p.Log,
+		clock: p.Clock, inbox: p.Inbox, log: p.Log, meter: p.Meter,
 		states:   newStates(p.Store, p.Users, p.Accounts),
 		activity: newActivity(s.Policy, p.Store, p.Clock, p.Inbox, p.After, p.Log),
 	}

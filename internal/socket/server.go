@@ -21,6 +21,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/vigilhq/vigil/internal/live"
+	"github.com/vigilhq/vigil/internal/wire"
 )
 
 const (
@@ -120,9 +121,13 @@ func (s *Server) run(c *conn, authenticated func()) {
 	defer s.running.Done()
 	defer authenticated()
 	peer := s.hub.Connect(c)
-	err := s.read(c, peer, authenticated)
-	peer.Gone()
-	c.explain(err)
+	code := verdict(s.read(c, peer, authenticated))
+	if c.tooSlow() {
+		peer.Gone(wire.CloseSlow)
+	} else {
+		peer.Gone(code)
+	}
+	c.explain(code)
 	c.hangUp()
 }
 
