@@ -51,8 +51,7 @@ func (a *api) revoke(c echo.Context, caller session.Admission) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	a.Log.Info("admin revokes user", "admin", caller.Identity.UserID, "user", uid, "note", note, "requestId", requestID(c))
-	done, err := a.Registry.RevokeUser(contextOf(c), uid, session.ReasonAdminRevoked, string(caller.Identity.UserID))
+	done, err := a.Registry.RevokeUser(contextOf(c), uid, caller.Actor(note))
 	if err != nil {
 		return err
 	}
@@ -67,7 +66,7 @@ func (a *api) adminEnd(c echo.Context, caller session.Admission) error {
 	if err := spareCaller(c, id == caller.Session.ID).err(); err != nil {
 		return err
 	}
-	if err := a.Registry.AdminEnd(contextOf(c), caller.Identity.UserID, id); err != nil {
+	if err := a.Registry.AdminEnd(contextOf(c), caller.Actor(""), id); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)

@@ -5,7 +5,7 @@
 // A request passes, from the outside in,
 //
 //	stamp      a request id; nothing may be cached
-//	record     errors become answers; one line in the log
+//	record     errors become answers; counted; one line in the log
 //	recover    a panic becomes an error
 //	cors       which pages may read the answer
 //	route      or 404, 405

@@ -113,7 +113,7 @@ func (a *api) cors(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// record writes the answer to an error and one line about every request. The line has the route, never the path or
+// record writes the answer to an error, counts the request and writes one line about it. The line has the route, never the path or
 // the query, where a careless client may have put a token.
 func (a *api) record(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -122,6 +122,8 @@ func (a *api) record(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			c.Error(err)
 		}
+		took := time.Since(began)
+		a.tally.answered(c, took)
 		level := levelOf(c, err)
 		if !a.Log.Enabled(contextOf(c), level) {
 			return nil
@@ -130,7 +132,7 @@ func (a *api) record(next echo.HandlerFunc) echo.HandlerFunc {
 			slog.String("method", c.Request().Method),
 			slog.String("route", c.Path()),
 			slog.Int("status", statusOf(c)),
-			slog.Duration("duration", time.Since(began)),
+			slog.Duration("duration", took),
 			slog.String("requestId", requestID(c)),
 			slog.String("ip", c.RealIP()),
 		}

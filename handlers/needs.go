@@ -35,7 +35,7 @@ func (a *api) session(next func(echo.Context, session.Admission) error) echo.Han
 		if err != nil {
 			return err
 		}
-		caller, err := a.Gate.Admit(contextOf(c), token)
+		caller, err := a.Gate.Admit(contextOf(c), token, a.origin(c))
 		c.Set(keyIdentity, caller.Identity)
 		if err != nil {
 			return err
@@ -57,7 +57,7 @@ func (a *api) admin(next func(echo.Context, session.Admission) error) echo.Handl
 // recentAdmin lets an admin's live session pass that has signed in recently.
 func (a *api) recentAdmin(next func(echo.Context, session.Admission) error) echo.HandlerFunc {
 	return a.session(func(c echo.Context, caller session.Admission) error {
-		if err := a.Gate.RequireRecentAdmin(contextOf(c), caller.Identity); err != nil {
+		if err := a.Gate.RequireRecentAdmin(contextOf(c), caller); err != nil {
 			return err
 		}
 		return next(c, caller)

@@ -40,6 +40,8 @@ type Options struct {
 	RequestTimeout time.Duration
 	// Log takes a line per request, without any token. Nil: nothing is logged.
 	Log *slog.Logger
+	// Meter counts requests. Nil: nothing is counted.
+	Meter Meter
 }
 
 // Check is one condition of readiness.
@@ -61,6 +63,9 @@ func New(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Meter == nil {
+		o.Meter = noMeter{}
+	}
 	a := &api{Options: o, proxies: newProxies(o.TrustedProxies)}
 
 	e := echo.New()
@@ -77,6 +82,7 @@ func New(o Options) http.Handler {
 			return nil
 		})
 	}
+	a.tally = newTally(o.Meter, e.Routes())
 	return e
 }
 
@@ -85,6 +91,7 @@ type api struct {
 	Options
 	proxies     proxies
 	warnUnheard sync.Once
+	tally       tally
 }
 
 // route is a line of the contract's table.

@@ -137,7 +137,7 @@ func (a *api) activity(c echo.Context, caller session.Admission) error {
 }
 
 func (a *api) endOne(c echo.Context, caller session.Admission) error {
-	if err := a.Registry.EndOwn(contextOf(c), caller.Session, session.ID(pathParam(c, "id"))); err != nil {
+	if err := a.Registry.EndOwn(contextOf(c), caller, session.ID(pathParam(c, "id"))); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
@@ -153,7 +153,7 @@ func (a *api) endMany(c echo.Context, caller session.Admission) error {
 	if scope == "all" {
 		end = a.Registry.EndAll
 	}
-	n, err := end(contextOf(c), caller.Session)
+	n, err := end(contextOf(c), caller)
 	if err != nil {
 		return err
 	}
@@ -168,9 +168,9 @@ func (a *api) logout(c echo.Context, caller session.Admission) error {
 		return err
 	}
 	if in.AllSessions {
-		_, err = a.Registry.EndAll(contextOf(c), caller.Session)
+		_, err = a.Registry.EndAll(contextOf(c), caller)
 	} else {
-		err = a.Registry.EndOwn(contextOf(c), caller.Session, caller.Session.ID)
+		err = a.Registry.EndOwn(contextOf(c), caller, caller.Session.ID)
 	}
 	if err != nil {
 		return err

@@ -35,8 +35,10 @@ func (v *Verifier) Accounts(ctx context.Context, uids []session.UserID) (map[ses
 		return v.client.GetUsers(ctx, ask)
 	})
 	if err != nil {
+		v.meter.LookedUp(0, 0, len(ask))
 		return nil, session.Unavailable("look up", err)
 	}
+	v.meter.LookedUp(len(found.Users), len(ask)-len(found.Users), 0)
 	for _, user := range found.Users {
 		a := account(user)
 		accounts[a.UserID] = a

@@ -43,7 +43,21 @@ type Options struct {
 	Now func() time.Time
 	// Log may be nil.
 	Log *slog.Logger
+	// Meter may be nil.
+	Meter Meter
 }
+
+// Meter counts what Firebase Authentication is asked. It must not block, and be safe for concurrent use.
+type Meter interface {
+	// LookedUp notes the accounts that one call has asked about: how many there are, how many there are not, and of how many the
+	// call could not tell.
+	LookedUp(found, missing, failed int)
+}
+
+// noMeter counts nothing.
+type noMeter struct{}
+
+func (noMeter) LookedUp(int, int, int) {}
 
 // Verifier implements [session.Verifier] and [session.Accounts]. Use [Open]. Safe for concurrent use.
 type Verifier struct {
@@ -53,6 +67,7 @@ type Verifier struct {
 	lookUps slots
 	probes  slots
 	probe   probe
+	meter   Meter
 	proven  atomic.Int64 // Unix nanoseconds of the latest proof that tokens can be verified, see Ready
 }
 
@@ -80,6 +95,9 @@ func Open(ctx context.Context, options Options) (*Verifier, error) {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
+	if options.Meter == nil {
+		options.Meter = noMeter{}
+	}
 	client, err := connect(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("fireauth: %w", err)
@@ -95,6 +113,7 @@ func Open(ctx context.Context, options Options) (*Verifier, error) {
 		lookUps: make(slots, maxLookUps),
 		probes:  make(slots, 1),
 		probe:   keysAnswer,
+		meter:   options.Meter,
 	}
 	if options.EmulatorHost != "" {
 		v.probe = emulatorAnswers(options.EmulatorHost)

@@ -80,6 +80,10 @@ var rooms = map[string]row{
 		ours: []string{"internal/session"},
 		why:  "the local identity server stands where Firebase stands: outside, speaking its protocol",
 	},
+	"internal/metrics": {
+		ours: []string{"internal/session", "internal/wire"},
+		why:  "it knows the domain's words and the close codes, which are its labels; whoever counts is handed it as an interface",
+	},
 	"internal/house": {why: "it looks at the other packages from outside"},
 	"rules":          {why: "security rules stand on their own: the client, not the service, meets them"},
 	"cmd/vigil":      {anyOfOurs: true, why: "cmd alone wires"},
@@ -100,6 +104,7 @@ var vendors = []vendor{
 	{"github.com/gorilla/websocket", "internal/socket", "the hub knows peers, not connections"},
 	{"github.com/oschwald", "internal/geoip", "the domain knows places, not the files that tell them"},
 	{"github.com/GoogleCloudPlatform/functions-framework-go", "functions", "what a function does is the domain's to decide"},
+	{"github.com/prometheus", "internal/metrics", "who counts says what happened, and knows neither series nor labels"},
 	{"github.com/spf13", "cmd/vigil", "commands and flags are read where the process is wired"},
 	{"github.com/caarlos0/env", "cmd/vigil", "the environment is read once, in one struct"},
 }

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"time"
 
@@ -45,9 +46,30 @@ func (h *Hub) checkAccounts(ctx context.Context, maxAge time.Duration) error {
 	for uid, account := range accounts {
 		for _, id := range h.identities(uid) {
 			h.registry.EndIfRevoked(ctx, id, account)
+			h.tellClaims(id, account)
 		}
 	}
 	return err
+}
+
+// tellClaims tells a session's sockets, once, that the account's custom claims are not those of the token, or of the check before.
+func (h *Hub) tellClaims(id session.Identity, account session.Account) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.rooms[id.UserID][id.SessionID]
+	if r == nil {
+		return
+	}
+	claims := account.Claims
+	if claims == nil {
+		claims = map[string]any{} // checked, and none
+	}
+	before := r.claims
+	r.claims = claims
+	if before == nil && !h.registry.ClaimsDiffer(id, account) || before != nil && reflect.DeepEqual(before, claims) {
+		return
+	}
+	r.push(wire.Encode(wire.ClaimsChanged{Type: wire.TypeClaimsChanged}))
 }
 
 // closeUnknown closes the sockets of users whose accounts nobody could look up for too long.

@@ -15,6 +15,8 @@ func closeFor(err error) (wire.CloseCode, []byte) {
 		var e *session.Error
 		errors.As(err, &e)
 		return closeForEnd(cmp.Or(e.Reason, session.ReasonUserDisabled))
+	case session.CodeIPChanged:
+		return closeForEnd(session.ReasonIPChanged)
 	case session.CodeTokenExpired: // a fresh one will do
 		return wire.CloseTokenExpired, last(wire.TypeAuthExpired, string(code))
 	case session.CodeTokenMissing, session.CodeTokenInvalid, session.CodeTokenRevoked, session.CodeSessionRequired:

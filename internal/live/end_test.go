@@ -144,7 +144,7 @@ func TestNoSocketSurvivesARevocationThatRacesItsAuth(t *testing.T) {
 			if code == 0 {
 				t.Fatal("a socket survived")
 			}
-			tab.peer.Gone()
+			tab.peer.Gone(wire.CloseNone)
 		}
 	})
 }

@@ -23,6 +23,7 @@ type Options struct {
 	AuthTimeout        time.Duration // for the first frame
 	ReauthGrace        time.Duration // to bring a valid token
 	SocketsPerSession  int           // the oldest makes room
+	Meter              Meter         // nil: nothing is counted
 }
 
 // Hub knows every socket of this instance, and what the store's notices mean for them. Safe for concurrent use.
@@ -50,6 +51,9 @@ const (
 
 // NewHub returns a hub that acts on the inbox's notices.
 func NewHub(o Options, gate *session.Gate, registry *session.Registry, inbox *session.Inbox, deadlines *Deadlines, log *slog.Logger) *Hub {
+	if o.Meter == nil {
+		o.Meter = noMeter{}
+	}
 	h := &Hub{
 		options: o, policy: registry.Settings().Policy, gate: gate, registry: registry, deadlines: deadlines, log: log,
 		origin: time.Now(), tasks: newBackground(),
@@ -174,6 +178,7 @@ func (h *Hub) checkAge(id session.Identity) error {
 	if h.registry.Now().Before(h.tokenExpiry(id)) {
 		return nil
 	}
+	h.options.Meter.TokenExpired()
 	return &session.Error{Op: "auth", Code: session.CodeTokenExpired}
 }
 

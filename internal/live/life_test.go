@@ -78,8 +78,8 @@ func TestGonePeersLeaveNothingBehind(t *testing.T) {
 		i := w.start()
 		token, _ := w.signIn(i, "ana")
 		tab, silent := w.connect(i, token), w.open(i)
-		tab.peer.Gone()
-		silent.peer.Gone()
+		tab.peer.Gone(wire.CloseNone)
+		silent.peer.Gone(wire.CloseNone)
 		if n := i.hub.Sockets(); n != 0 {
 			t.Errorf("%d sockets", n)
 		}

@@ -29,6 +29,15 @@ func (h *Hub) apply(n session.Notice) {
 		for _, id := range n.SessionIDs {
 			h.tasks.Do(func(ctx context.Context) { h.tellStarted(ctx, n.UserID, id) })
 		}
+	case session.NoticeAlert:
+		for _, r := range rooms {
+			r.push(wire.Encode(wire.SecurityAlert{Type: wire.TypeSecurityAlert, Alert: n.Alert}))
+		}
+	case session.NoticeClaims:
+		for _, r := range rooms {
+			r.claims = nil // compared with the token again, which may be a fresh one by then
+			r.push(wire.Encode(wire.ClaimsChanged{Type: wire.TypeClaimsChanged}))
+		}
 	}
 }
 

@@ -58,6 +58,7 @@ type Peer struct {
 	nextPing time.Time         // local time
 	fault    session.Code      // why the token does not count any more, empty while it does
 	graceBy  time.Time         // local time by which a valid token must have come, if fault is set
+	returned bool              // it has told of its reconnection
 }
 
 // Heard notes a sign of life: a frame of any kind.
@@ -76,10 +77,14 @@ func (p *Peer) Allow() bool {
 // Violate closes the peer for sending what the protocol does not know.
 func (p *Peer) Violate() { p.close(wire.CloseProtocol, nil) }
 
-// Gone tells that the connection is lost or closed.
-func (p *Peer) Gone() {
+// Gone tells that the connection is lost or closed: with the code that the transport has closed it with by itself, or
+// [wire.CloseNone].
+func (p *Peer) Gone(code wire.CloseCode) {
 	p.mu.Lock()
-	p.stage = closed
+	if p.stage != closed {
+		p.stage = closed
+		p.hub.options.Meter.SocketClosed(code)
+	}
 	p.mu.Unlock()
 	p.hub.leave(p)
 }
@@ -128,7 +133,8 @@ func (p *Peer) authenticate(ctx context.Context, token string) {
 	if !p.hub.join(p, id, sha256.Sum256([]byte(token))) {
 		return
 	}
-	admission, err := p.hub.gate.Admit(ctx, token)
+	admission, err := p.hub.gate.Admit(ctx, token, p.origin)
+	p.origin = session.Origin{} // nobody asks again
 	if err != nil {
 		p.refuse(err)
 		return
@@ -151,6 +157,7 @@ func (p *Peer) ping(ctx context.Context, request wire.Request) {
 		return
 	}
 	p.age()
+	p.noteReturn(request)
 	if p.fault != "" && fault == "" {
 		fault = p.fault
 	}
@@ -158,6 +165,14 @@ func (p *Peer) ping(ctx context.Context, request wire.Request) {
 		Type: wire.TypePong, Timestamp: request.Timestamp, ServerTime: wire.Time(p.hub.registry.Now()),
 		TokenValid: p.fault == "", Error: string(fault), IdleDeadline: wire.Time(p.room.idleDeadline()),
 	}))
+}
+
+// noteReturn counts a reconnection, once: a client that repeats itself has not reconnected again. The caller holds p.mu.
+func (p *Peer) noteReturn(request wire.Request) {
+	if after, ok := away(request.ReconnectedAfterMS); ok && !p.returned {
+		p.returned = true
+		p.hub.options.Meter.Reconnected(after)
+	}
 }
 
 // renew takes over a token, or returns why not: that it cannot be checked leaves everything as it is, one that is not accepted
@@ -253,7 +268,8 @@ func (p *Peer) due() time.Duration {
 // age starts the grace when time has taken the token's validity, and returns how long it has left. The caller holds p.mu.
 func (p *Peer) age() time.Duration {
 	left := p.untilTokenExpires(p.identity)
-	if left <= 0 {
+	if left <= 0 && p.fault == "" {
+		p.hub.options.Meter.TokenExpired()
 		p.distrust(session.CodeTokenExpired)
 	}
 	return left
@@ -284,6 +300,7 @@ func (p *Peer) closeLocked(code wire.CloseCode, lastFrame []byte) {
 		return
 	}
 	p.stage = closed
+	p.hub.options.Meter.SocketClosed(code)
 	p.conn.Close(code, lastFrame)
 }
 

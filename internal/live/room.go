@@ -15,9 +15,10 @@ type room struct {
 	known    atomic.Pointer[session.Session] // as last read; nil until a peer has been admitted
 
 	// Guarded by Hub.mu.
-	peers  []*Peer // oldest first
-	warned bool    // the peers have been told of the idle deadline
-	unsure bool    // the last look has failed
+	peers  []*Peer        // oldest first
+	warned bool           // the peers have been told of the idle deadline
+	unsure bool           // the last look has failed
+	claims map[string]any // of the account, as the last check found them; nil: not checked
 }
 
 // session is the room's session with the activity that this instance knows of, and false while all peers are pending.

@@ -32,6 +32,7 @@ type conn struct {
 	mu      sync.Mutex
 	queue   []frame
 	writing bool
+	slow    bool      // closed because the queue was full
 	closeBy time.Time // once a close is queued or writing has failed: no frame is queued any more, those left are out by then
 }
 
@@ -61,13 +62,20 @@ func (c *conn) closing() bool {
 	return !c.closeBy.IsZero()
 }
 
+// tooSlow reports whether the other side has been given up because it does not read.
+func (c *conn) tooSlow() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.slow
+}
+
 func (c *conn) enqueue(f frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case !c.closeBy.IsZero():
 	case len(c.queue) >= maxQueued:
-		c.queue = nil
+		c.queue, c.slow = nil, true
 		c.bye(wire.CloseSlow)
 	default:
 		c.append(f)

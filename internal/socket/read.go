@@ -79,19 +79,27 @@ func (s *Server) read(c *conn, peer *live.Peer, authenticated func()) error {
 	}
 }
 
-// explain tells the other side why nothing more will be read, unless it has said goodbye or is gone, and hears it out: to cut a
-// connection with unread bytes is to reset it, which can take the close frame with it.
-func (c *conn) explain(err error) {
+// verdict is the close that a failed read calls for, none if the other side has said goodbye or is gone.
+func verdict(err error) wire.CloseCode {
 	var closed *websocket.CloseError
 	var broken net.Error
-	code := wire.CloseCode(websocket.CloseProtocolError) // gorilla has said so already
 	switch {
 	case errors.As(err, &closed), errors.As(err, &broken):
-		return
+		return wire.CloseNone
 	case errors.Is(err, websocket.ErrReadLimit):
-		code = websocket.CloseMessageTooBig
+		return websocket.CloseMessageTooBig
 	case errors.Is(err, errFlood):
-		code = wire.CloseTooMany
+		return wire.CloseTooMany
+	default:
+		return websocket.CloseProtocolError // gorilla has said so already
+	}
+}
+
+// explain tells the other side why nothing more will be read and hears it out: to cut a connection with unread bytes is to reset
+// it, which can take the close frame with it.
+func (c *conn) explain(code wire.CloseCode) {
+	if code == wire.CloseNone {
+		return
 	}
 	c.Close(code, nil)
 	_, _ = io.Copy(io.Discard, c.intake.Conn) // until it is gone, or has been cut

@@ -22,6 +22,7 @@ import (
 
 	"github.com/vigilhq/vigil/internal/live"
 	"github.com/vigilhq/vigil/internal/session"
+	"github.com/vigilhq/vigil/internal/wire"
 )
 
 const (
@@ -121,9 +122,13 @@ func (s *Server) run(c *conn, origin session.Origin, authenticated func()) {
 	defer s.running.Done()
 	defer authenticated()
 	peer := s.hub.Connect(c, origin)
-	err := s.read(c, peer, authenticated)
-	peer.Gone()
-	c.explain(err)
+	code := verdict(s.read(c, peer, authenticated))
+	if c.tooSlow() {
+		peer.Gone(wire.CloseSlow)
+	} else {
+		peer.Gone(code)
+	}
+	c.explain(code)
 	c.hangUp()
 }
 

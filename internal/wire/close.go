@@ -20,6 +20,9 @@ const (
 	CloseExpired       CloseCode = 4504 // its lifetime is over
 	CloseAccountGone   CloseCode = 4505 // the account is disabled or deleted
 	firstTerminalClose CloseCode = 4500
+
+	// CloseNone stands for no close from this side: the client has left, or the network has failed. It is never sent.
+	CloseNone CloseCode = 0
 )
 
 // Terminal reports whether a client must not reconnect.

@@ -7,7 +7,7 @@
 //	ping {token?}           ──▶
 //	                        ◀──    pong
 //	activity {}             ──▶
-//	                        ◀──    idle_warning, idle_reset, session_started, session_closed
+//	                        ◀──    idle_warning, idle_reset, session_started, session_closed, security_alert, claims_changed
 //	                        ◀──    auth_expired or session_revoked, and then a close
 package wire
 
@@ -39,6 +39,8 @@ const (
 	TypeSessionRevoked Type = "session_revoked"
 	TypeSessionStarted Type = "session_started"
 	TypeSessionClosed  Type = "session_closed"
+	TypeSecurityAlert  Type = "security_alert"
+	TypeClaimsChanged  Type = "claims_changed"
 )
 
 // Request is any message of the client.
@@ -131,6 +133,17 @@ type SessionClosed struct {
 	Type      Type   `json:"type"`
 	SessionID string `json:"sessionId"`
 	Reason    string `json:"reason"`
+}
+
+// SecurityAlert says that something about the user's sessions looks suspicious.
+type SecurityAlert struct {
+	Type  Type `json:"type"`
+	Alert any  `json:"alert"` // as HTTP shows it
+}
+
+// ClaimsChanged says that the account's custom claims are not those of the token any more: refresh it.
+type ClaimsChanged struct {
+	Type Type `json:"type"`
 }
 
 // Encode writes a message of the server.

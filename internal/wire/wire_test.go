@@ -62,6 +62,8 @@ func TestServerMessagesKeepTheirShape(t *testing.T) {
 		TypeSessionRevoked: func() any { return new(Last) },
 		TypeSessionStarted: func() any { return new(SessionStarted) },
 		TypeSessionClosed:  func() any { return new(SessionClosed) },
+		TypeSecurityAlert:  func() any { return new(SecurityAlert) },
+		TypeClaimsChanged:  func() any { return new(ClaimsChanged) },
 	}
 	seen := make(map[Type]bool)
 	for _, f := range fixtures(t, "server.json") {
