@@ -26,9 +26,13 @@ var heartbeat = grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * t
 // process can have several. It gets no heartbeat: the emulator hangs up on whoever pings it. More options are for tests.
 func dial(ctx context.Context, o Options, more ...grpc.DialOption) (*firestore.Client, error) {
 	if o.EmulatorHost == "" {
-		return firestore.NewClient(ctx, o.ProjectID, option.WithGRPCDialOption(reconnect), option.WithGRPCDialOption(heartbeat))
+		var options []option.ClientOption
+		for _, each := range append(metered(o.Meter), reconnect, heartbeat) {
+			options = append(options, option.WithGRPCDialOption(each))
+		}
+		return firestore.NewClient(ctx, o.ProjectID, options...)
 	}
-	conn, err := grpc.NewClient("passthrough:///"+o.EmulatorHost, append(more, reconnect,
+	conn, err := grpc.NewClient("passthrough:///"+o.EmulatorHost, append(append(more, metered(o.Meter)...), reconnect,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithPerRPCCredentials(owner{}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)))...)

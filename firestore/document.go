@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"math"
+	"net/netip"
 	"regexp"
 	"strings"
 	"time"
@@ -15,12 +16,17 @@ import (
 	"github.com/vigilhq/vigil/internal/session"
 )
 
-// noticeLife is how long notices are kept: far beyond any catch-up, long enough to look into what happened.
-const noticeLife = time.Hour
-
+// The collections.
 func (s *Store) sessions() *firestore.CollectionRef { return s.client.Collection("activeSessions") }
 func (s *Store) users() *firestore.CollectionRef    { return s.client.Collection("sessionUsers") }
 func (s *Store) notices() *firestore.CollectionRef  { return s.client.Collection("sessionNotices") }
+func (s *Store) events() *firestore.CollectionRef   { return s.client.Collection("securityEvents") }
+func (s *Store) jobs() *firestore.CollectionRef     { return s.client.Collection("sessionRevocations") }
+func (s *Store) sweeps() *firestore.CollectionRef   { return s.client.Collection("sessionSweeps") }
+func (s *Store) mails() *firestore.CollectionRef    { return s.client.Collection(s.mailCollection) }
+
+// mailed has one document for each device that a mail was about.
+func (s *Store) mailed() *firestore.CollectionRef { return s.client.Collection("sessionMails") }
 
 // sessionDoc is a document of activeSessions. What has no value is null, as in the API.
 type sessionDoc struct {
@@ -29,6 +35,7 @@ type sessionDoc struct {
 	DeviceInfo     string       `firestore:"deviceInfo"`
 	Device         deviceDoc    `firestore:"device"`
 	IPAddress      string       `firestore:"ipAddress"`
+	Networks       []string     `firestore:"networks"` // in CIDR notation, IPv4 first
 	UserAgent      string       `firestore:"userAgent"`
 	Location       *locationDoc `firestore:"location"`
 	SignInProvider string       `firestore:"signInProvider"`
@@ -54,9 +61,16 @@ type deviceDoc struct {
 }
 
 type locationDoc struct {
-	Country string `firestore:"country"`
-	Region  string `firestore:"region"`
-	City    string `firestore:"city"`
+	Country  string       `firestore:"country"`
+	Region   string       `firestore:"region"`
+	City     string       `firestore:"city"`
+	Position *positionDoc `firestore:"position"`
+}
+
+type positionDoc struct {
+	Latitude  float64 `firestore:"latitude"`
+	Longitude float64 `firestore:"longitude"`
+	Radius    float64 `firestore:"radius"` // in kilometres
 }
 
 // deviceInfos are the words of deviceInfo for the types of devices.
@@ -74,6 +88,7 @@ func (s *Store) newSessionDoc(from session.Session) sessionDoc {
 			Name:    nullable(text(from.Device.Name)),
 		},
 		IPAddress:      text(from.IPAddress),
+		Networks:       cidrs(from.Networks),
 		UserAgent:      text(from.UserAgent),
 		SignInProvider: text(from.SignInProvider),
 		AuthTime:       micro(from.AuthTime),
@@ -92,7 +107,7 @@ func (s *Store) newSessionDoc(from session.Session) sessionDoc {
 		doc.DeviceInfo = info
 	}
 	if l := from.Location; l != nil {
-		doc.Location = &locationDoc{Country: text(l.Country), Region: text(l.Region), City: text(l.City)}
+		doc.Location = &locationDoc{Country: text(l.Country), Region: text(l.Region), City: text(l.City), Position: (*positionDoc)(l.Position)}
 	}
 	if !from.EndedAt.IsZero() {
 		at := micro(from.EndedAt)
@@ -102,7 +117,8 @@ func (s *Store) newSessionDoc(from session.Session) sessionDoc {
 }
 
 // session returns the session that d is, in the version of the given update time.
-func (d sessionDoc) session(version time.Time) session.Session {
+func (d sessionDoc) session(version time.Time) (session.Session, error) {
+	networks, err := prefixes(d.Networks)
 	s := session.Session{
 		ID:     session.ID(d.SessionID),
 		UserID: session.UserID(d.UserID),
@@ -115,6 +131,7 @@ func (d sessionDoc) session(version time.Time) session.Session {
 		},
 		UserAgent:      d.UserAgent,
 		IPAddress:      d.IPAddress,
+		Networks:       networks,
 		SignInProvider: d.SignInProvider,
 		AuthTime:       d.AuthTime,
 		CreatedAt:      d.CreatedAt,
@@ -127,9 +144,34 @@ func (d sessionDoc) session(version time.Time) session.Session {
 		Version:        version,
 	}
 	if l := d.Location; l != nil {
-		s.Location = &session.Location{Country: l.Country, Region: l.Region, City: l.City}
+		s.Location = &session.Location{Country: l.Country, Region: l.Region, City: l.City, Position: (*session.Position)(l.Position)}
 	}
-	return s
+	return s, err
+}
+
+func cidrs(networks session.Networks) []string {
+	written := []string{}
+	for _, n := range networks {
+		if n.IsValid() {
+			written = append(written, n.String())
+		}
+	}
+	return written
+}
+
+func prefixes(written []string) (networks session.Networks, err error) {
+	for _, cidr := range written {
+		n, err := netip.ParsePrefix(cidr)
+		if err != nil {
+			return session.Networks{}, err
+		}
+		if n.Addr().Is4() {
+			networks[0] = n
+		} else {
+			networks[1] = n
+		}
+	}
+	return networks, nil
 }
 
 // userDoc is what is read of a document of sessionUsers. Its other fields belong to others.
@@ -139,6 +181,8 @@ type userDoc struct {
 	RevokeReason  *string    `firestore:"revokeReason"`
 	RevokedBy     *string    `firestore:"revokedBy"`
 	TokensPending bool       `firestore:"tokensPending"`
+	Disabled      bool       `firestore:"disabled"`
+	DeletedAt     *time.Time `firestore:"deletedAt"`
 	UpdatedAt     time.Time  `firestore:"updatedAt"`
 }
 
@@ -149,54 +193,9 @@ func (d userDoc) user(uid session.UserID) session.User {
 		RevokeReason:  session.Reason(value(d.RevokeReason)),
 		RevokedBy:     value(d.RevokedBy),
 		TokensPending: d.TokensPending,
+		Disabled:      d.Disabled,
+		DeletedAt:     value(d.DeletedAt),
 	}
-}
-
-// noticeDoc is what is read of a document of sessionNotices.
-type noticeDoc struct {
-	Kind       string     `firestore:"kind"`
-	UserID     string     `firestore:"userId"`
-	SessionIDs []string   `firestore:"sessionIds"`
-	Before     *time.Time `firestore:"before"`
-	Reason     string     `firestore:"reason"`
-	At         time.Time  `firestore:"at"`
-}
-
-func (d noticeDoc) notice(id string) session.Notice {
-	n := session.Notice{
-		ID:     id,
-		Kind:   session.Kind(d.Kind),
-		UserID: session.UserID(d.UserID),
-		Before: value(d.Before),
-		Reason: session.Reason(d.Reason),
-		At:     d.At,
-	}
-	for _, id := range d.SessionIDs {
-		n.SessionIDs = append(n.SessionIDs, session.ID(id))
-	}
-	return n
-}
-
-// noticeFields are the fields of n as they are written.
-func (s *Store) noticeFields(n session.Notice) map[string]any {
-	fields := map[string]any{
-		"kind":    string(n.Kind),
-		"userId":  string(n.UserID),
-		"reason":  string(n.Reason),
-		"at":      firestore.ServerTimestamp,
-		"shard":   userShard(n.UserID),
-		"purgeAt": s.clock.Now().Add(noticeLife),
-	}
-	if !n.Before.IsZero() {
-		fields["before"] = micro(n.Before)
-		return fields
-	}
-	ids := make([]string, len(n.SessionIDs))
-	for i, id := range n.SessionIDs {
-		ids[i] = string(id)
-	}
-	fields["sessionIds"] = ids
-	return fields
 }
 
 // hashed marks the names of documents whose uid cannot be one. A uid that begins so is hashed too, so that none
@@ -221,14 +220,25 @@ func userName(uid session.UserID) string {
 // shard is the shard of a session, 0 to 15: the first digit of its id.
 func shard(id session.ID) int { return strings.IndexByte("0123456789abcdef", id[0]) }
 
-// userShard is the shard of a user's notices, 0 to 15.
-func userShard(uid session.UserID) int {
-	sum := sha256.Sum256([]byte(uid))
+// shards is how many shards there are.
+const shards = 16
+
+// hashShard is the shard of a user's notices, or of an event by its id, 0 to 15.
+func hashShard[S ~string](s S) int {
+	sum := sha256.Sum256([]byte(s))
 	return int(sum[0] >> 4)
 }
 
 // micro is t as Firestore keeps it.
 func micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// moment is t as Firestore keeps it, nil for the zero time.
+func moment(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return micro(t)
+}
 
 // text is s as Firestore takes it; browsers send what they like.
 func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

@@ -2,6 +2,7 @@ package firestore
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ import (
 )
 
 // fields are what must be in a document: a value, or a check of it.
-type fields map[string]any
+type fields = map[string]any
 
 type check func(any) bool
 
@@ -29,19 +30,8 @@ func wantDocument(t *testing.T, s *Store, path string, want fields) {
 		t.Errorf("%s has the fields\n     %v\nwant %v", path, names, wantNames)
 	}
 	for name, value := range want {
-		switch value := value.(type) {
-		case check:
-			if !value(got[name]) {
-				t.Errorf("%s: unexpected %#v", name, got[name])
-			}
-		case fields:
-			if !maps.Equal(got[name].(map[string]any), value) {
-				t.Errorf("%s: got %#v, want %#v", name, got[name], value)
-			}
-		default:
-			if got[name] != value {
-				t.Errorf("%s: got %#v, want %#v", name, got[name], value)
-			}
+		if fits, ok := value.(check); ok && !fits(got[name]) || !ok && !reflect.DeepEqual(got[name], value) {
+			t.Errorf("%s: got %#v, want %#v", name, got[name], value)
 		}
 	}
 }
@@ -64,7 +54,11 @@ func TestDocuments(t *testing.T) {
 		"userId": "ana", "sessionId": string(from.ID), "deviceInfo": "Desktop",
 		"device":    fields{"type": "desktop", "browser": "Chrome 142", "os": "Windows 11", "name": "Reception"},
 		"ipAddress": "203.0.113.7", "userAgent": "Mozilla \uFFFD",
-		"location":       fields{"country": "MX", "region": "CMX", "city": "Mexico City"},
+		"networks": []any{"203.0.113.7/32", "2001:db8:7::/64"},
+		"location": fields{
+			"country": "MX", "region": "CMX", "city": "Mexico City",
+			"position": fields{"latitude": 19.43, "longitude": -99.13, "radius": 20.0},
+		},
 		"signInProvider": "password", "authTime": from.AuthTime, "createdAt": from.CreatedAt, "lastActive": from.LastActive,
 		"idleTimeout": int64(1800), "expiresAt": from.ExpiresAt, "status": "active",
 		"endedAt": nil, "endReason": nil, "endedBy": nil,
@@ -75,7 +69,7 @@ func TestDocuments(t *testing.T) {
 
 	endedAt := from.CreatedAt.Add(time.Hour)
 	end := session.NewNotice(session.NoticeEnded, "ana", session.ReasonLogout, from.ID)
-	if _, _, err := s.End(t.Context(), from.ID, session.End{Reason: session.ReasonLogout, By: "ana", At: endedAt}, &end); err != nil {
+	if _, _, err := s.End(t.Context(), from.ID, session.End{Reason: session.ReasonLogout, By: "ana", At: endedAt}, session.Record{Notices: []session.Notice{end}}); err != nil {
 		t.Fatal(err)
 	}
 	doc["status"], doc["endedAt"], doc["endReason"], doc["endedBy"] = "ended", endedAt, "logout", "ana"
@@ -90,7 +84,7 @@ func TestDocuments(t *testing.T) {
 	})
 
 	revocation := session.NewNotice(session.NoticeEnded, "a/b", session.ReasonAdminRevoked)
-	revokedAt, err := s.Revoke(t.Context(), revocation, "boss")
+	revokedAt, err := s.Revoke(t.Context(), revocation, session.Decree{By: "boss"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,8 +107,8 @@ func TestSparseDocument(t *testing.T) {
 		t.Errorf("document %+v", doc)
 	}
 	from.Status, from.EndedAt, from.EndReason = session.StatusEnded, from.CreatedAt, session.ReasonLogout
-	if got := s.newSessionDoc(from).session(time.Time{}); got != from {
-		t.Errorf("got %+v, want %+v", got, from)
+	if got, err := s.newSessionDoc(from).session(time.Time{}); err != nil || got != from {
+		t.Errorf("got %+v, error %v, want %+v", got, err, from)
 	}
 	if got := duration("foreign"); got != 0 {
 		t.Errorf("an idle timeout that is no number is %s", got)
@@ -147,7 +141,7 @@ func TestUserName(t *testing.T) {
 		if plain := name == string(c.uid); plain != c.plain || (!plain && len(name) != len(hashed)+64) {
 			t.Errorf("%.20q becomes %.20q", c.uid, name)
 		}
-		if s := userShard(c.uid); s < 0 || s > 15 {
+		if s := hashShard(c.uid); s < 0 || s > 15 {
 			t.Errorf("%q is in shard %d", c.uid, s)
 		}
 	}

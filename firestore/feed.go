@@ -17,8 +17,6 @@ const (
 	// overlap is how far a catch-up goes back before the last one: further than a commit can wait behind locks, since its
 	// time is that of its request.
 	overlap = 2 * time.Minute
-	// pageSize bounds what a catch-up holds in memory at once.
-	pageSize = 500
 	// listenerLife is how long a listener lives: it keeps all that it has shown.
 	listenerLife = 30 * time.Minute
 	// retryDelay bounds the pause before something that has failed is tried again.
@@ -38,9 +36,13 @@ type Feed struct {
 func (s *Store) Feed() *Feed { return &Feed{store: s, client: s.client, life: listenerLife} }
 
 // Publish implements [session.Publisher].
-func (s *Store) Publish(ctx context.Context, n session.Notice) error {
+func (s *Store) Publish(ctx context.Context, n session.Notice, events ...session.Event) error {
 	return s.settle(ctx, "publish", callTimeout, func(ctx context.Context) error {
-		_, err := s.notices().Doc(n.ID).Create(ctx, s.noticeFields(n))
+		batch := s.batch().Create(s.notices().Doc(n.ID), s.noticeFields(n))
+		for _, w := range s.eventWrites(events) {
+			w.batched(batch)
+		}
+		_, err := batch.Commit(ctx)
 		return unlessMade(err)
 	})
 }
@@ -115,20 +117,16 @@ func (r *run) catchUp(ctx context.Context, began time.Time) error {
 	if r.since.IsZero() {
 		r.since = visible.Add(-overlap)
 	}
-	query := r.query(r.store.client).OrderBy(firestore.DocumentID, firestore.Asc).Limit(pageSize)
+	query := r.query(r.store.client).OrderBy(firestore.DocumentID, firestore.Asc)
 	r.mu.Unlock()
-	for {
-		page, err := r.page(ctx, query)
-		if err != nil {
-			return err
-		}
+	err = r.store.scan(ctx, query, pageSize, func(page []*firestore.DocumentSnapshot) (bool, error) {
 		for _, snap := range page {
 			r.deliver(ctx, snap, false)
 		}
-		if len(page) < pageSize {
-			break
-		}
-		query = query.StartAfter(page[len(page)-1])
+		return true, nil
+	})
+	if err != nil {
+		return err
 	}
 	r.advance(ctx, visible.Add(-overlap))
 	r.sink.Prove(began)
@@ -138,12 +136,6 @@ func (r *run) catchUp(ctx context.Context, began time.Time) error {
 // query asks for all notices since the cursor. The caller holds r.mu.
 func (r *run) query(client *firestore.Client) firestore.Query {
 	return client.Collection(r.store.notices().ID).Where("at", ">", r.since).OrderBy("at", firestore.Asc)
-}
-
-func (r *run) page(ctx context.Context, query firestore.Query) ([]*firestore.DocumentSnapshot, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return r.store.find(ctx, query)
 }
 
 // deliver hands a notice to the sink unless that has been done. When it returns, the sink has it: delivering

@@ -182,13 +182,16 @@ func TestOutage(t *testing.T) {
 	n := session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked)
 	var calls sync.WaitGroup
 	for name, call := range map[string]func(context.Context) error{
-		"Ping":          s.Ping,
-		"Create":        func(ctx context.Context) error { _, _, err := s.Create(ctx, from); return err },
-		"Session":       func(ctx context.Context) error { _, err := s.Session(ctx, from.ID); return err },
-		"UserSessions":  func(ctx context.Context) error { _, err := s.UserSessions(ctx, "ana", false); return err },
-		"Touch":         func(ctx context.Context) error { _, err := s.Touch(ctx, stored, time.Now(), nil); return err },
-		"End":           func(ctx context.Context) error { _, _, err := s.End(ctx, from.ID, session.End{}, nil); return err },
-		"Withdraw":      func(ctx context.Context) error { return s.Withdraw(ctx, from.ID) },
+		"Ping":         s.Ping,
+		"Create":       func(ctx context.Context) error { _, _, err := s.Create(ctx, from, session.Record{}); return err },
+		"Session":      func(ctx context.Context) error { _, err := s.Session(ctx, from.ID); return err },
+		"UserSessions": func(ctx context.Context) error { _, err := s.UserSessions(ctx, "ana", false); return err },
+		"Touch":        func(ctx context.Context) error { _, err := s.Touch(ctx, stored, time.Now(), nil); return err },
+		"End": func(ctx context.Context) error {
+			_, _, err := s.End(ctx, from.ID, session.End{}, session.Record{})
+			return err
+		},
+		"Withdraw":      func(ctx context.Context) error { return s.Withdraw(ctx, from.ID, session.Record{}) },
 		"User":          func(ctx context.Context) error { _, err := s.User(ctx, "ana"); return err },
 		"TokensRevoked": func(ctx context.Context) error { return s.TokensRevoked(ctx, "ana", time.Now()) },
 		"PendingUsers":  func(ctx context.Context) error { _, err := s.PendingUsers(ctx, time.Now(), 1); return err },
@@ -196,7 +199,7 @@ func TestOutage(t *testing.T) {
 		"Revoke": func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, time.Second) // it would try for longer than a test should take
 			defer cancel()
-			_, err := s.Revoke(ctx, n, "boss")
+			_, err := s.Revoke(ctx, n, session.Decree{By: "boss"})
 			return err
 		},
 	} {

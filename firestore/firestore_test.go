@@ -50,7 +50,8 @@ func open(t *testing.T) sessiontest.Backend {
 func backend(t *testing.T, open func() (*Store, *Feed)) sessiontest.Backend {
 	s, feed := open()
 	return sessiontest.Backend{
-		Store: s, Users: s, Publisher: s, Feed: feed,
+		Store: s, Users: s, Publisher: s, Archive: s, Trail: s, Jobs: s, Feed: feed,
+		Mails:    func(t *testing.T) []string { return subjects(t, s) },
 		Another:  func(t *testing.T) sessiontest.Backend { return backend(t, open) },
 		HoldUser: func(t *testing.T, uid session.UserID) func() { return holdUser(t, s, uid) },
 	}
@@ -59,12 +60,29 @@ func backend(t *testing.T, open func() (*Store, *Feed)) sessiontest.Backend {
 // connect opens a store that closes with the test.
 func connect(t *testing.T, host, project string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), Options{ProjectID: project, EmulatorHost: host, ResyncInterval: resync})
+	s, err := Open(t.Context(), Options{ProjectID: project, EmulatorHost: host, ResyncInterval: resync, MailCollection: "mail"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	return s
+}
+
+// subjects are those of the mails.
+func subjects(t *testing.T, s *Store) (subjects []string) {
+	t.Helper()
+	snaps, err := s.mails().OrderBy("createdAt", firestore.Asc).Documents(t.Context()).GetAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, snap := range snaps {
+		subject, err := snap.DataAt("message.subject")
+		if err != nil {
+			t.Fatal(err)
+		}
+		subjects = append(subjects, subject.(string))
+	}
+	return subjects
 }
 
 // holdUser locks a user's document, as a registration does, until it is released.

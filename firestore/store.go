@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"cloud.google.com/go/firestore"
+	"cloud.google.com/go/firestore/apiv1/firestorepb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -21,6 +23,10 @@ const (
 	// revokeTimeout bounds the commit of a revocation. It is longer than a lock can be held up: Firestore answers
 	// Aborted after some seconds of waiting for one, and the revocation tries again.
 	revokeTimeout = 30 * time.Second
+	// scanTimeout bounds what reads or writes page after page; each page has callTimeout.
+	scanTimeout = time.Minute
+	// pageSize bounds what is held in memory at once.
+	pageSize = 500
 )
 
 // The defaults of [Options].
@@ -35,17 +41,21 @@ type Options struct {
 	EmulatorHost   string         // host:port; empty: where Google's client goes by itself
 	Retention      time.Duration  // how long after their end documents are purged
 	ResyncInterval time.Duration  // how often a feed catches up
+	MailCollection string         // for the extension "Trigger Email"; empty: mails are dropped
+	Meter          Meter          // nil: nothing is counted
 	Clock          *session.Clock // taught the store's time; nil: one of its own
 	Logger         *slog.Logger   // nil: silence
 }
 
-// Store implements [session.Store], [session.Users] and [session.Publisher]. Safe for concurrent use.
+// Store implements [session.Store], [session.Users], [session.Publisher], [session.Archive], [session.Trail] and
+// [session.Jobs]. Safe for concurrent use.
 type Store struct {
-	client    *firestore.Client
-	clock     *session.Clock
-	log       *slog.Logger
-	retention time.Duration
-	resync    time.Duration
+	client         *firestore.Client
+	clock          *session.Clock
+	log            *slog.Logger
+	retention      time.Duration
+	resync         time.Duration
+	mailCollection string
 }
 
 // Open connects to Firestore; it does not wait for an answer, see [Store.Ping].
@@ -54,7 +64,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("firestore: %w", err)
 	}
-	s := &Store{client: client, clock: o.Clock, log: o.Logger, retention: o.Retention, resync: o.ResyncInterval}
+	s := &Store{
+		client: client, clock: o.Clock, log: o.Logger,
+		retention: o.Retention, resync: o.ResyncInterval, mailCollection: o.MailCollection,
+	}
 	if s.clock == nil {
 		s.clock = session.NewClock()
 	}
@@ -114,6 +127,54 @@ func (s *Store) find(ctx context.Context, q firestore.Query) ([]*firestore.Docum
 	return snaps, nil
 }
 
+// page reads the documents of a query that has a limit.
+func (s *Store) page(ctx context.Context, q firestore.Query) ([]*firestore.DocumentSnapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return s.find(ctx, q)
+}
+
+// scan reads a query that has an order, size documents at a time, until visit wants no more. A visit is called with each page
+// as it came.
+func (s *Store) scan(ctx context.Context, q firestore.Query, size int, visit func(page []*firestore.DocumentSnapshot) (more bool, err error)) error {
+	for {
+		page, err := s.page(ctx, q.Limit(size))
+		if err != nil {
+			return err
+		}
+		if more, err := visit(page); err != nil || !more || len(page) < size {
+			return err
+		}
+		q = q.StartAfter(page[len(page)-1])
+	}
+}
+
+// eachShard calls f for all shards at once.
+func eachShard(f func(shard int) error) error {
+	var failures [shards]error
+	var running sync.WaitGroup
+	for k := range shards {
+		running.Go(func() { failures[k] = f(k) })
+	}
+	running.Wait()
+	return errors.Join(failures[:]...)
+}
+
+// count counts the documents of a query without reading them.
+func (s *Store) count(ctx context.Context, q firestore.Query) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	result, err := q.NewAggregationQuery().WithCount("count").Get(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n, ok := result["count"].(*firestorepb.Value)
+	if !ok {
+		return 0, errors.New("no count in the answer")
+	}
+	return int(n.GetIntegerValue()), nil
+}
+
 // batch returns a batch of writes that commit together or not at all.
 //
 //nolint:staticcheck // deprecated, but one atomic call without locks: a transaction is three calls, BulkWriter is not atomic
@@ -134,6 +195,61 @@ func (s *Store) settle(ctx context.Context, op string, timeout time.Duration, tr
 			return err
 		}
 		return session.Unavailable(op, err)
+	}
+}
+
+// oneByOne commits writes together or, where another writer has done something to one of their documents, each by itself; one
+// whose condition does not hold any more is left out. It reports which were made.
+func (s *Store) oneByOne(ctx context.Context, writes []func(*firestore.WriteBatch)) (made []bool, err error) {
+	made = make([]bool, len(writes))
+	if len(writes) == 0 {
+		return made, nil
+	}
+	whole := s.batch()
+	for _, add := range writes {
+		add(whole)
+	}
+	switch err := s.commit(ctx, whole); {
+	case err == nil:
+		for i := range made {
+			made[i] = true
+		}
+		return made, nil
+	case !contended(err):
+		return made, err
+	}
+	for i, add := range writes {
+		err := s.settle(ctx, "write", callTimeout, func(ctx context.Context) error {
+			one := s.batch()
+			add(one)
+			err := s.commit(ctx, one)
+			made[i] = err == nil
+			if settled(err) {
+				return nil
+			}
+			return err
+		})
+		if err != nil {
+			return made, err
+		}
+	}
+	return made, nil
+}
+
+func (s *Store) commit(ctx context.Context, batch *firestore.WriteBatch) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := batch.Commit(ctx)
+	return err
+}
+
+// settled reports whether a write failed because its condition does not hold, which waiting does not change.
+func settled(err error) bool {
+	switch status.Code(err) {
+	case codes.FailedPrecondition, codes.AlreadyExists, codes.NotFound:
+		return true
+	default:
+		return false
 	}
 }
 

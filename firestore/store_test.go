@@ -104,7 +104,7 @@ var lossyWrites = map[string]func(t *testing.T, s, plain *Store, arm func()){
 	"End": func(t *testing.T, s, plain *Store, arm func()) {
 		stored := sessiontest.MustCreate(t, s, sessiontest.NewSession("ana", sessiontest.SignIn))
 		arm()
-		ended, own, err := s.End(t.Context(), stored.ID, session.End{Reason: session.ReasonLogout}, nil)
+		ended, own, err := s.End(t.Context(), stored.ID, session.End{Reason: session.ReasonLogout}, session.Record{})
 		if err != nil || !own {
 			t.Errorf("ended %t, error %v", own, err)
 		}
@@ -115,7 +115,7 @@ var lossyWrites = map[string]func(t *testing.T, s, plain *Store, arm func()){
 		n := session.NewNotice(session.NoticeEnded, "ana", session.ReasonLogout, stored.ID)
 		arm()
 		for range 2 {
-			if _, own, err := s.End(t.Context(), stored.ID, session.End{Reason: session.ReasonLogout}, &n); err != nil || !own {
+			if _, own, err := s.End(t.Context(), stored.ID, session.End{Reason: session.ReasonLogout}, session.Record{Notices: []session.Notice{n}}); err != nil || !own {
 				t.Errorf("ended %t, error %v", own, err)
 			}
 		}
@@ -124,7 +124,7 @@ var lossyWrites = map[string]func(t *testing.T, s, plain *Store, arm func()){
 	"Withdraw": func(t *testing.T, s, plain *Store, arm func()) {
 		stored := sessiontest.MustCreate(t, s, sessiontest.NewSession("ana", sessiontest.SignIn))
 		arm()
-		if err := s.Withdraw(t.Context(), stored.ID); err != nil {
+		if err := s.Withdraw(t.Context(), stored.ID, session.Record{}); err != nil {
 			t.Error(err)
 		}
 		if _, err := plain.Session(t.Context(), stored.ID); session.CodeOf(err) != session.CodeNotFound {
@@ -134,18 +134,18 @@ var lossyWrites = map[string]func(t *testing.T, s, plain *Store, arm func()){
 	"Revoke, twice": func(t *testing.T, s, plain *Store, arm func()) {
 		n := session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked)
 		arm()
-		first, err := s.Revoke(t.Context(), n, "ana")
+		first, err := s.Revoke(t.Context(), n, session.Decree{By: "ana"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		second, err := s.Revoke(t.Context(), n, "ana")
+		second, err := s.Revoke(t.Context(), n, session.Decree{By: "ana"})
 		if err != nil || !second.Equal(first) {
 			t.Errorf("revoked at %s, and then at %s, error %v", first, second, err)
 		}
 		wantNotices(t, plain, n.ID)
 	},
 	"TokensRevoked": func(t *testing.T, s, plain *Store, arm func()) {
-		revokedAt, err := s.Revoke(t.Context(), session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked), "ana")
+		revokedAt, err := s.Revoke(t.Context(), session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked), session.Decree{By: "ana"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,13 +198,34 @@ func TestCalls(t *testing.T) {
 		do   func() error
 		want map[string]int
 	}{
-		{"registering again", func() error { _, _, err := s.Create(t.Context(), from); return err }, map[string]int{"BatchGetDocuments": 1}},
+		{"registering", func() error {
+			_, _, err := s.Create(t.Context(), sessiontest.NewSession("bea", sessiontest.SignIn), session.Record{Notices: []session.Notice{n}})
+			return err
+		}, map[string]int{"BeginTransaction": 1, "BatchGetDocuments": 1, "Commit": 1}},
+		{"registering what another tab has just registered", func() error {
+			_, _, err := s.Create(t.Context(), from, session.Record{})
+			return err
+		}, map[string]int{"BeginTransaction": 1, "BatchGetDocuments": 2, "Commit": 1, "Rollback": 1}},
 		{"reading", func() error { _, err := s.Session(t.Context(), from.ID); return err }, map[string]int{"BatchGetDocuments": 1}},
 		{"listing", func() error { _, err := s.UserSessions(t.Context(), "ana", false); return err }, map[string]int{"RunQuery": 1}},
 		{"activity", func() error {
 			_, err := s.Touch(t.Context(), stored, stored.LastActive.Add(time.Minute), &n)
 			return err
 		}, map[string]int{"Commit": 1}},
+		{"another network", func() error {
+			current, err := s.Session(t.Context(), from.ID)
+			clear(calls)
+			if err == nil {
+				_, _, err = s.Move(t.Context(), current, session.Networks{}, session.Record{Notices: []session.Notice{n}})
+			}
+			return err
+		}, map[string]int{"Commit": 1}},
+		{"counting", func() error { _, err := s.Count(t.Context(), session.Filter{Status: session.StatusActive}); return err },
+			map[string]int{"RunAggregationQuery": 1}},
+		{"counting what there is now", func() error {
+			_, err := s.Count(t.Context(), session.Filter{UserID: "ana", CreatedBefore: time.Now()})
+			return err
+		}, map[string]int{"RunAggregationQuery": 1}},
 	} {
 		clear(calls)
 		if err := c.do(); err != nil || !maps.Equal(calls, c.want) {
@@ -231,7 +252,7 @@ func TestCreateReturnsWithItsContext(t *testing.T) {
 	defer close(release)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-began; cancel() }()
-	if _, _, err := s.Create(ctx, sessiontest.NewSession("ana", sessiontest.SignIn)); session.CodeOf(err) != session.CodeUnavailable {
+	if _, _, err := s.Create(ctx, sessiontest.NewSession("ana", sessiontest.SignIn), session.Record{}); session.CodeOf(err) != session.CodeUnavailable {
 		t.Errorf("Create: %v", err)
 	}
 }
@@ -251,7 +272,7 @@ func TestRevocationWaitsForRegistration(t *testing.T) {
 	found := make(chan int, 1)
 	go func() {
 		<-looked
-		if _, err := beside.Revoke(t.Context(), session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked), "ana"); err != nil {
+		if _, err := beside.Revoke(t.Context(), session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked), session.Decree{By: "ana"}); err != nil {
 			t.Errorf("Revoke: %v", err)
 		}
 		sessions, err := beside.UserSessions(t.Context(), "ana", false)
@@ -274,7 +295,7 @@ func TestRevocationWaitsForRegistration(t *testing.T) {
 // TestRevokeRaises has a revocation commit after one with a later time, as happens behind a lock.
 func TestRevokeRaises(t *testing.T) {
 	s := connect(t, firestoretest.Start(t), firestoretest.ProjectID(t))
-	first, err := s.Revoke(t.Context(), session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked), "ana")
+	first, err := s.Revoke(t.Context(), session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked), session.Decree{By: "ana"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +306,7 @@ func TestRevokeRaises(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	second, err := s.Revoke(t.Context(), session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked), "ana")
+	second, err := s.Revoke(t.Context(), session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked), session.Decree{By: "ana"})
 	if want := first.Add(time.Hour); err != nil || !second.Equal(want) {
 		t.Errorf("revoked at %s, error %v, want %s", second, err, want)
 	}
@@ -323,12 +344,12 @@ func TestForeignDocuments(t *testing.T) {
 		}
 	}
 	for name, call := range map[string]func() error{
-		"Create":       func() error { _, _, err := s.Create(t.Context(), from); return err },
+		"Create":       func() error { _, _, err := s.Create(t.Context(), from, session.Record{}); return err },
 		"Session":      func() error { _, err := s.Session(t.Context(), from.ID); return err },
 		"UserSessions": func() error { _, err := s.UserSessions(t.Context(), "ana", true); return err },
-		"End":          func() error { _, _, err := s.End(t.Context(), from.ID, session.End{}, nil); return err },
+		"End":          func() error { _, _, err := s.End(t.Context(), from.ID, session.End{}, session.Record{}); return err },
 		"Create for a user": func() error {
-			_, _, err := s.Create(t.Context(), sessiontest.NewSession("bea", sessiontest.SignIn))
+			_, _, err := s.Create(t.Context(), sessiontest.NewSession("bea", sessiontest.SignIn), session.Record{})
 			return err
 		},
 		"User":          func() error { _, err := s.User(t.Context(), "bea"); return err },
@@ -340,7 +361,7 @@ func TestForeignDocuments(t *testing.T) {
 		}
 	}
 	from.ID = "x"
-	if _, _, err := s.Create(t.Context(), from); session.CodeOf(err) != session.CodeInvalidRequest {
+	if _, _, err := s.Create(t.Context(), from, session.Record{}); session.CodeOf(err) != session.CodeInvalidRequest {
 		t.Errorf("Create without an id: %v", err)
 	}
 }

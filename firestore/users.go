@@ -36,25 +36,33 @@ func readUser(snap *firestore.DocumentSnapshot) (doc userDoc, err error) {
 }
 
 // Revoke implements [session.Users]. Calling it again with the same notice, after a failure, revokes only once.
-func (s *Store) Revoke(ctx context.Context, n session.Notice, by string) (time.Time, error) {
+func (s *Store) Revoke(ctx context.Context, n session.Notice, d session.Decree) (time.Time, error) {
 	const op = "revoke"
 	user := s.users().Doc(userName(n.UserID))
+	fields := map[string]any{
+		"userId":        string(n.UserID),
+		"revokedAt":     firestore.ServerTimestamp,
+		"revokeReason":  string(n.Reason),
+		"revokedBy":     d.By,
+		"tokensPending": true,
+		"updatedAt":     firestore.ServerTimestamp,
+		"purgeAt":       s.clock.Now().Add(s.retention),
+	}
+	if d.Disable {
+		fields["disabled"] = true
+	}
+	if d.Delete {
+		fields["deletedAt"] = firestore.ServerTimestamp
+	}
 	notice := s.noticeFields(n)
 	delete(notice, "sessionIds")
 	notice["before"] = firestore.ServerTimestamp
 	err := s.settle(ctx, op, revokeTimeout, func(ctx context.Context) error {
-		_, err := s.batch().
-			Set(user, map[string]any{
-				"userId":        string(n.UserID),
-				"revokedAt":     firestore.ServerTimestamp,
-				"revokeReason":  string(n.Reason),
-				"revokedBy":     by,
-				"tokensPending": true,
-				"updatedAt":     firestore.ServerTimestamp,
-				"purgeAt":       s.clock.Now().Add(s.retention),
-			}, firestore.MergeAll).
-			Create(s.notices().Doc(n.ID), notice).
-			Commit(ctx)
+		batch := s.batch().Set(user, fields, firestore.MergeAll).Create(s.notices().Doc(n.ID), notice)
+		for _, w := range s.eventWrites(d.Events) {
+			w.batched(batch)
+		}
+		_, err := batch.Commit(ctx)
 		return unlessMade(err)
 	})
 	if err != nil {
@@ -147,4 +155,20 @@ func (s *Store) PendingUsers(ctx context.Context, before time.Time, limit int) (
 		}
 	}
 	return found, nil
+}
+
+// Enable implements [session.Users]. It leaves updatedAt alone, which is the age of a pending revocation.
+func (s *Store) Enable(ctx context.Context, uid session.UserID, events ...session.Event) error {
+	return s.settle(ctx, "enable", callTimeout, func(ctx context.Context) error {
+		batch := s.batch().Set(s.users().Doc(userName(uid)), map[string]any{
+			"userId":   string(uid),
+			"disabled": false,
+			"purgeAt":  s.clock.Now().Add(s.retention),
+		}, firestore.MergeAll)
+		for _, w := range s.eventWrites(events) {
+			w.batched(batch)
+		}
+		_, err := batch.Commit(ctx)
+		return err
+	})
 }

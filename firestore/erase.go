@@ -1,0 +1,81 @@
+package firestore
+
+import (
+	"context"
+	"maps"
+
+	"cloud.google.com/go/firestore"
+
+	"github.com/vigilhq/vigil/internal/session"
+)
+
+// Erase implements [session.Users]. It only ever takes away fields of documents that are there: it brings nothing back, and what
+// others decide about a session at the same time stands.
+func (s *Store) Erase(ctx context.Context, uid session.UserID) error {
+	const op = "erase"
+	ctx, cancel := context.WithTimeout(ctx, scanTimeout)
+	defer cancel()
+	for _, kept := range []struct {
+		of    *firestore.CollectionRef
+		strip func(*firestore.DocumentSnapshot) ([]firestore.Update, error)
+	}{
+		{s.sessions(), stripSession},
+		{s.events(), stripEvent},
+	} {
+		q := kept.of.Where("userId", "==", string(uid)).OrderBy(firestore.DocumentID, firestore.Asc)
+		err := s.scan(ctx, q, purgeBatch, func(page []*firestore.DocumentSnapshot) (bool, error) {
+			var changes []func(*firestore.WriteBatch)
+			for _, snap := range page {
+				fields, err := kept.strip(snap)
+				if err != nil {
+					return false, err
+				}
+				if fields != nil {
+					changes = append(changes, func(batch *firestore.WriteBatch) { batch.Update(snap.Ref, fields) })
+				}
+			}
+			_, err := s.oneByOne(ctx, changes)
+			return true, err
+		})
+		if err != nil {
+			return session.Unavailable(op, err)
+		}
+	}
+	return nil
+}
+
+// stripSession returns what to change of a session, nil if there is nothing left.
+func stripSession(snap *firestore.DocumentSnapshot) ([]firestore.Update, error) {
+	found, _, err := readSession(snap)
+	if err != nil {
+		return nil, err
+	}
+	bare := found
+	bare.IPAddress, bare.Networks, bare.UserAgent, bare.Location, bare.Device.Name = "", session.Networks{}, "", nil, ""
+	if found == bare {
+		return nil, nil
+	}
+	return []firestore.Update{
+		{Path: "ipAddress", Value: ""},
+		{Path: "networks", Value: []string{}},
+		{Path: "userAgent", Value: ""},
+		{Path: "location", Value: nil},
+		{Path: "device.name", Value: nil},
+	}, nil
+}
+
+// stripEvent returns what to change of an event, nil if there is nothing left.
+func stripEvent(snap *firestore.DocumentSnapshot) ([]firestore.Update, error) {
+	events, err := readEvents([]*firestore.DocumentSnapshot{snap})
+	if err != nil {
+		return nil, err
+	}
+	bare := make(map[string]string)
+	if reason, ok := events[0].Details[session.DetailReason]; ok {
+		bare[session.DetailReason] = reason
+	}
+	if events[0].IPAddress == "" && maps.Equal(events[0].Details, bare) {
+		return nil, nil
+	}
+	return []firestore.Update{{Path: "ipAddress", Value: nil}, {Path: "details", Value: bare}}, nil
+}

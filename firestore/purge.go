@@ -1,0 +1,79 @@
+package firestore
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"cloud.google.com/go/firestore"
+
+	"github.com/vigilhq/vigil/internal/session"
+)
+
+// purgeBatch is how many documents are deleted at once.
+const purgeBatch = 100
+
+// Purge implements [session.Archive]. Several may do it at once: each begins with a shard of its own choice, and deletes what is
+// still as it was read.
+func (s *Store) Purge(ctx context.Context, now time.Time, limit int) (sessions int, more bool, err error) {
+	const op = "purge"
+	ctx, cancel := context.WithTimeout(ctx, scanTimeout)
+	defer cancel()
+	first, rest := rand.N(shards), limit
+	for i := range shards {
+		k := (first + i) % shards
+		for _, kept := range []*firestore.CollectionRef{s.sessions(), s.events(), s.notices()} {
+			n, err := s.purge(ctx, kept.Where("shard", "==", k), now, rest)
+			if kept.ID == s.sessions().ID {
+				sessions += n
+			}
+			if rest -= n; err != nil {
+				return sessions, true, session.Unavailable(op, err)
+			}
+		}
+	}
+	few := []*firestore.CollectionRef{s.users(), s.jobs(), s.mailed()}
+	if s.mailCollection != "" {
+		few = append(few, s.mails())
+	}
+	for _, kept := range few {
+		n, err := s.purge(ctx, kept.Query, now, rest)
+		if rest -= n; err != nil {
+			return sessions, true, session.Unavailable(op, err)
+		}
+	}
+	return sessions, rest == 0, nil
+}
+
+// purge deletes up to limit documents of a query that are due, and counts them.
+func (s *Store) purge(ctx context.Context, q firestore.Query, now time.Time, limit int) (purged int, err error) {
+	if limit <= 0 {
+		return 0, nil
+	}
+	q = q.Where("purgeAt", "<=", micro(now)).OrderBy("purgeAt", firestore.Asc).OrderBy(firestore.DocumentID, firestore.Asc)
+	err = s.scan(ctx, q, min(limit, purgeBatch), func(page []*firestore.DocumentSnapshot) (bool, error) {
+		var deletions []func(*firestore.WriteBatch)
+		for _, snap := range page {
+			if mayGo(snap) && purged+len(deletions) < limit {
+				deletions = append(deletions, func(batch *firestore.WriteBatch) {
+					batch.Delete(snap.Ref, firestore.LastUpdateTime(snap.UpdateTime))
+				})
+			}
+		}
+		made, err := s.oneByOne(ctx, deletions)
+		for _, own := range made {
+			if own {
+				purged++
+			}
+		}
+		return purged < limit, err
+	})
+	return purged, err
+}
+
+// mayGo reports whether a document may be deleted when its time is over: not a session that nobody has ended yet, and not a
+// revocation that Firebase has not been told.
+func mayGo(snap *firestore.DocumentSnapshot) bool {
+	doc := snap.Data()
+	return doc["status"] != string(session.StatusActive) && doc["tokensPending"] != true
+}

@@ -1,0 +1,152 @@
+package firestore
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"cloud.google.com/go/firestore"
+
+	"github.com/vigilhq/vigil/internal/session"
+)
+
+// noticeLife is how long notices are kept: far beyond any catch-up, long enough to look into what happened.
+const noticeLife = time.Hour
+
+// noticeDoc is what is read of a document of sessionNotices.
+type noticeDoc struct {
+	Kind       string     `firestore:"kind"`
+	UserID     string     `firestore:"userId"`
+	SessionIDs []string   `firestore:"sessionIds"`
+	Before     *time.Time `firestore:"before"`
+	Reason     string     `firestore:"reason"`
+	Alert      *alertDoc  `firestore:"alert"`
+	At         time.Time  `firestore:"at"`
+}
+
+type alertDoc struct {
+	Type              session.AlertType `firestore:"type"`
+	SessionID         session.ID        `firestore:"sessionId"`
+	Sessions          int               `firestore:"sessions,omitempty"`
+	DeviceTypes       []string          `firestore:"deviceTypes,omitempty"`
+	Device            string            `firestore:"device,omitempty"`
+	Country           string            `firestore:"country,omitempty"`
+	PreviousCountry   string            `firestore:"previousCountry,omitempty"`
+	DistanceKM        int               `firestore:"distanceKm,omitempty"`
+	SpeedKMH          int               `firestore:"speedKmh,omitempty"`
+	IPAddress         string            `firestore:"ipAddress,omitempty"`
+	PreviousIPAddress string            `firestore:"previousIpAddress,omitempty"`
+}
+
+func (d noticeDoc) notice(id string) session.Notice {
+	n := session.Notice{
+		ID:     id,
+		Kind:   session.Kind(d.Kind),
+		UserID: session.UserID(d.UserID),
+		Before: value(d.Before),
+		Reason: session.Reason(d.Reason),
+		Alert:  (*session.Alert)(d.Alert),
+		At:     d.At,
+	}
+	for _, id := range d.SessionIDs {
+		n.SessionIDs = append(n.SessionIDs, session.ID(id))
+	}
+	return n
+}
+
+// noticeFields are the fields of n as they are written.
+func (s *Store) noticeFields(n session.Notice) map[string]any {
+	fields := map[string]any{
+		"kind":    string(n.Kind),
+		"userId":  string(n.UserID),
+		"reason":  string(n.Reason),
+		"at":      firestore.ServerTimestamp,
+		"shard":   hashShard(n.UserID),
+		"purgeAt": s.clock.Now().Add(noticeLife),
+	}
+	if n.Alert != nil {
+		alert := alertDoc(*n.Alert)
+		alert.Device = text(alert.Device)
+		fields["alert"] = alert
+	}
+	if !n.Before.IsZero() {
+		fields["before"] = micro(n.Before)
+		return fields
+	}
+	ids := make([]string, len(n.SessionIDs))
+	for i, id := range n.SessionIDs {
+		ids[i] = string(id)
+	}
+	fields["sessionIds"] = ids
+	return fields
+}
+
+// write is one of the writes that a record consists of. It replaces what is there, unless it says otherwise.
+type write struct {
+	ref     *firestore.DocumentRef
+	fields  map[string]any
+	create  bool      // only if there is nothing
+	version time.Time // only these fields, and only if the document is still in this version; zero: none
+}
+
+// record returns the writes of rec. Whether its mail is due is looked up, and the writes fail if that changes.
+func (s *Store) record(ctx context.Context, rec session.Record) ([]write, error) {
+	var writes []write
+	for _, n := range rec.Notices {
+		writes = append(writes, write{ref: s.notices().Doc(n.ID), fields: s.noticeFields(n)})
+	}
+	writes = append(writes, s.eventWrites(rec.Events)...)
+	mail, err := s.mailWrites(ctx, rec.Mail)
+	return append(writes, mail...), err
+}
+
+func (s *Store) eventWrites(events []session.Event) []write {
+	writes := make([]write, len(events))
+	for i, e := range events {
+		writes[i] = write{ref: s.events().Doc(e.ID), fields: s.eventFields(e)}
+	}
+	return writes
+}
+
+func (w write) batched(batch *firestore.WriteBatch) {
+	switch {
+	case w.create:
+		batch.Create(w.ref, w.fields)
+	case !w.version.IsZero():
+		batch.Update(w.ref, updates(w.fields), firestore.LastUpdateTime(w.version))
+	default:
+		batch.Set(w.ref, w.fields)
+	}
+}
+
+func (w write) transacted(tx *firestore.Transaction) error {
+	switch {
+	case w.create:
+		return tx.Create(w.ref, w.fields)
+	case !w.version.IsZero():
+		return tx.Update(w.ref, updates(w.fields), firestore.LastUpdateTime(w.version))
+	default:
+		return tx.Set(w.ref, w.fields)
+	}
+}
+
+func updates(fields map[string]any) []firestore.Update {
+	changed := make([]firestore.Update, 0, len(fields))
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		changed = append(changed, firestore.Update{Path: name, Value: fields[name]})
+	}
+	return changed
+}
+
+// mark is the writeId of a change that commits rec, so that whoever tries again with the same record learns that the change was
+// its own.
+func mark(rec session.Record, otherwise string) string {
+	if len(rec.Notices) > 0 {
+		return rec.Notices[0].ID
+	}
+	if len(rec.Events) > 0 {
+		return rec.Events[0].ID
+	}
+	return otherwise
+}
