@@ -73,7 +73,8 @@ func newWorld(t *testing.T, changes ...func(*world)) *world {
 		change(w)
 	}
 	w.registry = session.NewRegistry(w.settings, session.Ports{
-		Store: w.store, Users: w.store, Publisher: w.store, Accounts: w.dir, Clock: clock, Inbox: w.inbox,
+		Store: w.store, Users: w.store, Publisher: w.store, Archive: w.store, Trail: w.store, Jobs: w.store,
+		Accounts: w.dir, Editor: w.dir, Clock: clock, Inbox: w.inbox,
 		After: func(d time.Duration, f func()) { time.AfterFunc(d, f) },
 		Log:   slog.New(slog.DiscardHandler),
 	})

@@ -40,10 +40,16 @@ func (h *Hub) CheckAccounts(ctx context.Context) {
 	}
 }
 
+// checkAccounts has the accounts looked up that have not been for maxAge, and goes by the others as requests have found them.
 func (h *Hub) checkAccounts(ctx context.Context, maxAge time.Duration) error {
-	due := slices.DeleteFunc(h.users(), func(uid session.UserID) bool { return h.registry.AccountKnown(uid, maxAge) })
-	accounts, err := h.registry.LookUp(ctx, due)
-	for uid, account := range accounts {
+	users := h.users()
+	due := slices.DeleteFunc(slices.Clone(users), func(uid session.UserID) bool { return h.registry.AccountKnown(uid, maxAge) })
+	_, err := h.registry.LookUp(ctx, due)
+	for _, uid := range users {
+		account, known := h.registry.KnownAccount(uid)
+		if !known || account.Gone() != "" {
+			continue
+		}
 		for _, id := range h.identities(uid) {
 			h.registry.EndIfRevoked(ctx, id, account)
 			h.tellClaims(id, account)

@@ -45,7 +45,7 @@ func TestTheEndOfOneSessionIsNewsToTheOthers(t *testing.T) {
 			t.Errorf("%v", f)
 		}
 		ended := w.connect(b, two)
-		w.must(a.registry.EndOwn(w.Context(), first, second.ID))
+		w.must(a.registry.EndOwn(w.Context(), as(first), second.ID))
 		ended.closed(wire.CloseRevoked, wire.TypeSessionRevoked, "revoked")
 		if f := kept.want(wire.TypeSessionClosed); f["sessionId"] != string(second.ID) || f["reason"] != "revoked" {
 			t.Errorf("%v", f)
@@ -75,7 +75,7 @@ func TestARevocationDuringAuthIsNotLost(t *testing.T) {
 		b.store.Before(func(op string) {
 			if op == "Session" {
 				b.store.Before(func(string) {})
-				if _, err := a.registry.RevokeUser(w.Context(), "ana", session.ReasonAdminRevoked, "boss"); err != nil {
+				if _, err := a.registry.RevokeUser(w.Context(), "ana", session.Actor{By: "boss"}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -102,7 +102,7 @@ func TestAPendingSocketHearsNoPushes(t *testing.T) {
 		b.store.Before(func(op string) {
 			if op == "Session" { // the peer is pending
 				b.store.Before(func(string) {})
-				if err := b.registry.EndOwn(w.Context(), s, other.ID); err != nil {
+				if err := b.registry.EndOwn(w.Context(), as(s), other.ID); err != nil {
 					t.Error(err)
 				}
 			}
@@ -121,7 +121,7 @@ func TestNoSocketSurvivesARevocationThatRacesItsAuth(t *testing.T) {
 		for n := range 2000 {
 			uid := session.UserID(strconv.Itoa(n))
 			token, _ := w.signIn(i, uid)
-			if _, err := i.gate.Admit(w.Context(), token); err != nil {
+			if _, err := i.gate.Admit(w.Context(), token, session.Origin{}); err != nil {
 				t.Fatal(err)
 			}
 			tab := w.open(i)
@@ -160,7 +160,7 @@ func TestNobodyIsToldOfAStartThatIsOverAlready(t *testing.T) {
 			}
 		})
 		_, second := w.signIn(a, "ana")
-		w.must(a.registry.AdminEnd(w.Context(), "boss", second.ID))
+		w.must(a.registry.AdminEnd(w.Context(), session.Actor{By: "boss"}, second.ID))
 		w.pass(5 * time.Second)
 		tab.want(wire.TypeSessionClosed)
 	})

@@ -69,7 +69,8 @@ func (w *world) start() *instance {
 	deadlines := live.NewDeadlines()
 	i := &instance{store: sessiontest.NewOutage(w.data), inbox: session.NewInbox(feedResync)}
 	i.registry = session.NewRegistry(w.settings, session.Ports{
-		Store: i.store, Users: i.store, Publisher: i.store, Accounts: w.accounts, Clock: session.NewClock(), Inbox: i.inbox,
+		Store: i.store, Users: i.store, Publisher: i.store, Archive: i.store, Trail: i.store, Jobs: i.store,
+		Accounts: w.accounts, Editor: w.accounts, Clock: session.NewClock(), Inbox: i.inbox,
 		After: deadlines.After, Log: log,
 	})
 	i.gate = session.NewGate(i.registry, w.accounts)
@@ -123,7 +124,7 @@ type tab struct {
 func (w *world) open(i *instance) *tab {
 	t := &tab{world: w}
 	t.peer = i.hub.Connect(t, session.Origin{})
-	w.Cleanup(t.peer.Gone)
+	w.Cleanup(func() { t.peer.Gone(0) })
 	return t
 }
 
@@ -283,7 +284,7 @@ func TestWhatIsRefusedAtAuth(t *testing.T) {
 		}, 4501, wire.TypeAuthExpired, "token_revoked"},
 		"ended": {func(w *world, i *instance) string {
 			token, s := w.signIn(i, "ana")
-			w.must(i.registry.AdminEnd(w.Context(), "boss", s.ID))
+			w.must(i.registry.AdminEnd(w.Context(), session.Actor{By: "boss"}, s.ID))
 			return token
 		}, 4502, wire.TypeSessionRevoked, "admin_revoked"},
 		"idle": {func(w *world, i *instance) string {
@@ -329,7 +330,7 @@ func (w *world) must(err error) {
 
 func (w *world) revoke(i *instance, uid session.UserID) {
 	w.Helper()
-	_, err := i.registry.RevokeUser(w.Context(), uid, session.ReasonAdminRevoked, "boss")
+	_, err := i.registry.RevokeUser(w.Context(), uid, session.Actor{By: "boss"})
 	w.must(err)
 }
 
@@ -390,4 +391,9 @@ func TestNoAuthInTime(t *testing.T) {
 			t.Errorf("after %s", took)
 		}
 	})
+}
+
+// as is the admission of a request that comes with the session.
+func as(s session.Session) session.Admission {
+	return session.Admission{Identity: session.Identity{UserID: s.UserID, SessionID: s.ID}, Session: s}
 }

@@ -37,6 +37,9 @@ func (r *Registry) AccountKnown(uid UserID, maxAge time.Duration) bool {
 	return r.states.Checked(uid, maxAge)
 }
 
+// KnownAccount returns what has been looked up last of an account, by whatever asked, and false if nothing has.
+func (r *Registry) KnownAccount(uid UserID) (Account, bool) { return r.states.KnownAccount(uid) }
+
 func (r *Registry) lookUpBatch(ctx context.Context, batch []UserID) (map[UserID]Account, error) {
 	ctx, cancel := context.WithTimeout(ctx, identityTimeout)
 	defer cancel()

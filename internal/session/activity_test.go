@@ -122,7 +122,7 @@ func TestActivityOfAnEndedSessionIsDropped(t *testing.T) {
 		if _, err := a.registry.Touch(w.Context(), live); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.registry.AdminEnd(w.Context(), "boss", s.ID); err != nil {
+		if err := b.registry.AdminEnd(w.Context(), session.Actor{By: "boss"}, s.ID); err != nil {
 			t.Fatal(err)
 		}
 		w.pass(2 * policy.TouchInterval)
@@ -176,7 +176,8 @@ func TestALateCallbackForgetsNothing(t *testing.T) {
 		i := w.start()
 		var callbacks []func()
 		r := session.NewRegistry(w.settings, session.Ports{
-			Store: i.store, Users: i.store, Publisher: i.store, Accounts: w.accounts, Clock: session.NewClock(), Inbox: i.inbox,
+			Store: i.store, Users: i.store, Publisher: i.store, Archive: i.store, Trail: i.store, Jobs: i.store,
+			Accounts: w.accounts, Editor: w.accounts, Clock: session.NewClock(), Inbox: i.inbox,
 			After: func(_ time.Duration, f func()) { callbacks = append(callbacks, f) }, Log: slog.New(slog.DiscardHandler),
 		})
 		_, s := w.signIn(i, "ana")

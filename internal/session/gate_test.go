@@ -24,10 +24,10 @@ func TestGateRefusesBadTokensWithoutAskingAnybody(t *testing.T) {
 			strings.Repeat(".", 1<<20):   session.CodeTokenInvalid,
 			strings.Repeat("a.b", 2<<10): session.CodeTokenInvalid,
 		} {
-			_, err := i.gate.Admit(w.Context(), token)
+			_, err := i.gate.Admit(w.Context(), token, session.Origin{})
 			wantCode(w.T, err, code)
 		}
-		_, err := i.gate.Admit(w.Context(), "a.b.c")
+		_, err := i.gate.Admit(w.Context(), "a.b.c", session.Origin{})
 		wantCode(w.T, err, session.CodeTokenInvalid)
 		if n := w.accounts.LookUps(); n != 0 {
 			t.Errorf("%d look-ups", n)
@@ -75,7 +75,7 @@ func TestAnIdleSessionEndsAtItsDeadline(t *testing.T) {
 		w.pass(policy.IdleTimeout - time.Microsecond)
 		w.admit(i, token, "")
 		w.pass(time.Microsecond)
-		_, err := i.gate.Admit(w.Context(), token)
+		_, err := i.gate.Admit(w.Context(), token, session.Origin{})
 		var e *session.Error
 		if !errors.As(err, &e) || e.Code != session.CodeSessionEnded || e.Reason != session.ReasonIdleTimeout || !e.EndedAt.Equal(s.IdleDeadline()) {
 			t.Fatalf("%+v", e)
@@ -195,7 +195,7 @@ func TestAnAdminNeedsTheClaimInTokenAndAccount(t *testing.T) {
 			t.Helper()
 			id := w.accounts.Identity(token)
 			wantCode(t, i.gate.RequireAdmin(w.Context(), id), admin)
-			wantCode(t, i.gate.RequireRecentAdmin(w.Context(), id), recent)
+			wantCode(t, i.gate.RequireRecentAdmin(w.Context(), session.Admission{Identity: id}), recent)
 		}
 		claim("true") // only the boolean counts
 		token, _ := w.signIn(i, "boss")
@@ -277,11 +277,11 @@ func TestAReadThatRacesANoticeIsNotBelieved(t *testing.T) {
 		})
 		answer := make(chan session.Code)
 		go func() {
-			_, err := i.gate.Admit(context.WithoutCancel(w.Context()), token)
+			_, err := i.gate.Admit(context.WithoutCancel(w.Context()), token, session.Origin{})
 			answer <- session.CodeOf(err)
 		}()
 		<-reading
-		if _, err := i.registry.EndOthers(w.Context(), session.Session{UserID: "ana"}); err != nil {
+		if _, err := i.registry.EndOthers(w.Context(), as(session.Session{UserID: "ana"})); err != nil {
 			t.Fatal(err)
 		}
 		w.admit(i, token, session.CodeSessionEnded) // a caller that comes after the notice does not join the read

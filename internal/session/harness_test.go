@@ -46,7 +46,8 @@ func inWorld(t *testing.T, f func(w *world)) {
 func (w *world) start() *instance {
 	i := &instance{store: sessiontest.NewOutage(w.data), inbox: session.NewInbox(feedResync)}
 	i.registry = session.NewRegistry(w.settings, session.Ports{
-		Store: i.store, Users: i.store, Publisher: i.store, Accounts: w.accounts, Clock: session.NewClock(), Inbox: i.inbox,
+		Store: i.store, Users: i.store, Publisher: i.store, Archive: i.store, Trail: i.store, Jobs: i.store,
+		Accounts: w.accounts, Editor: w.accounts, Clock: session.NewClock(), Inbox: i.inbox,
 		After: func(d time.Duration, f func()) { time.AfterFunc(d, f) }, Log: slog.New(slog.DiscardHandler),
 	})
 	i.gate = session.NewGate(i.registry, w.accounts)
@@ -95,7 +96,7 @@ func (w *world) pass(d time.Duration) {
 // admit expects the code, empty for an admission.
 func (w *world) admit(i *instance, token string, want session.Code) session.Session {
 	w.Helper()
-	a, err := i.gate.Admit(w.Context(), token)
+	a, err := i.gate.Admit(w.Context(), token, session.Origin{})
 	if got := session.CodeOf(err); got != want {
 		w.Fatalf("Admit: %q (%v), want %q", got, err, want)
 	}
@@ -127,4 +128,9 @@ func wantCode(t *testing.T, err error, want session.Code) {
 	if got := session.CodeOf(err); got != want {
 		t.Fatalf("code %q (%v), want %q", got, err, want)
 	}
+}
+
+// as is the admission of a request that comes with the session.
+func as(s session.Session) session.Admission {
+	return session.Admission{Identity: session.Identity{UserID: s.UserID, SessionID: s.ID}, Session: s}
 }

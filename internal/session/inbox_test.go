@@ -124,7 +124,7 @@ func TestTokensAreBounded(t *testing.T) {
 }
 
 func TestUsersAreBounded(t *testing.T) {
-	st := newStates(nil, nil, nil)
+	st := newStates(nil, nil, nil, NoMeter{})
 	for n := range maxUsers + 10 {
 		st.of(UserID(strconv.Itoa(n)))
 	}

@@ -18,17 +18,17 @@ func TestEndingOnesOwnSessions(t *testing.T) {
 		_, second := w.signIn(i, "ana")
 		_, current := w.signIn(i, "ana")
 
-		wantCode(t, i.registry.EndOwn(w.Context(), current, foreign.ID), session.CodeNotFound)
-		wantCode(t, i.registry.EndOwn(w.Context(), current, "../secrets"), session.CodeNotFound)
-		wantCode(t, i.registry.EndOwn(w.Context(), current, first.ID), "")
-		wantCode(t, i.registry.EndOwn(w.Context(), current, first.ID), "") // over already
+		wantCode(t, i.registry.EndOwn(w.Context(), as(current), foreign.ID), session.CodeNotFound)
+		wantCode(t, i.registry.EndOwn(w.Context(), as(current), "../secrets"), session.CodeNotFound)
+		wantCode(t, i.registry.EndOwn(w.Context(), as(current), first.ID), "")
+		wantCode(t, i.registry.EndOwn(w.Context(), as(current), first.ID), "") // over already
 		w.ended(first.ID, session.ReasonRevoked)
 
-		if n, err := i.registry.EndOthers(w.Context(), current); n != 1 || err != nil {
+		if n, err := i.registry.EndOthers(w.Context(), as(current)); n != 1 || err != nil {
 			t.Errorf("%d others, %v", n, err)
 		}
 		w.ended(second.ID, session.ReasonRevoked)
-		if n, err := i.registry.EndAll(w.Context(), current); n != 1 || err != nil {
+		if n, err := i.registry.EndAll(w.Context(), as(current)); n != 1 || err != nil {
 			t.Errorf("%d of all, %v", n, err)
 		}
 		w.ended(current.ID, session.ReasonLogout)
@@ -48,7 +48,7 @@ func TestRevokingAUserEndsEverythingEverywhere(t *testing.T) {
 		w.admit(b, one, "")
 		w.admit(b, two, "")
 
-		revoked, err := a.registry.RevokeUser(w.Context(), "ana", session.ReasonAdminRevoked, "boss")
+		revoked, err := a.registry.RevokeUser(w.Context(), "ana", session.Actor{By: "boss"})
 		if err != nil || revoked.Ended != 2 {
 			t.Fatalf("%+v, %v", revoked, err)
 		}
@@ -85,7 +85,7 @@ func TestARevocationGoesThroughWithoutItsCaller(t *testing.T) {
 				hangUp()
 			}
 		})
-		if _, err := i.registry.RevokeUser(ctx, "ana", session.ReasonAdminRevoked, "boss"); err != nil {
+		if _, err := i.registry.RevokeUser(ctx, "ana", session.Actor{By: "boss"}); err != nil {
 			t.Fatal(err)
 		}
 		w.ended(s.ID, session.ReasonAdminRevoked)
@@ -95,12 +95,12 @@ func TestARevocationGoesThroughWithoutItsCaller(t *testing.T) {
 func TestRevokingAStrangerIsNotFound(t *testing.T) {
 	inWorld(t, func(w *world) {
 		i := w.start()
-		_, err := i.registry.RevokeUser(w.Context(), "nobody", session.ReasonAdminRevoked, "boss")
+		_, err := i.registry.RevokeUser(w.Context(), "nobody", session.Actor{By: "boss"})
 		wantCode(t, err, session.CodeNotFound)
 
 		_, s := w.signIn(i, "ana")
 		w.accounts.Remove("ana") // but what is left of a deleted account can be ended
-		if _, err := i.registry.RevokeUser(w.Context(), "ana", session.ReasonAdminRevoked, "boss"); err != nil {
+		if _, err := i.registry.RevokeUser(w.Context(), "ana", session.Actor{By: "boss"}); err != nil {
 			t.Fatal(err)
 		}
 		w.stored(s.ID)
@@ -121,7 +121,7 @@ func TestAnInterruptedRevocationIsFinishedByAnother(t *testing.T) {
 						down(w, a)
 					}
 				})
-				_, err := a.registry.RevokeUser(w.Context(), "ana", session.ReasonAdminRevoked, "boss")
+				_, err := a.registry.RevokeUser(w.Context(), "ana", session.Actor{By: "boss"})
 				wantCode(t, err, session.CodeUnavailable)
 				a.stopFeed() // it dies
 				w.accounts.SetDown(false)
@@ -158,7 +158,7 @@ func TestFinishingDoesNotRevokeAnew(t *testing.T) {
 		i := w.start()
 		w.signIn(i, "ana")
 		i.store.Before(func(op string) { i.store.SetDown(op == "TokensRevoked") })
-		_, err := i.registry.RevokeUser(w.Context(), "ana", session.ReasonAdminRevoked, "boss")
+		_, err := i.registry.RevokeUser(w.Context(), "ana", session.Actor{By: "boss"})
 		wantCode(t, err, session.CodeUnavailable) // Firebase has been told, only the note is left
 		i.store.Before(func(string) { i.store.SetDown(false) })
 		token, _ := w.signIn(i, "ana")
@@ -213,7 +213,8 @@ func TestABatchInWhichEverybodyIsMissingIsNotBelieved(t *testing.T) {
 		i := w.start()
 		_, s := w.signIn(i, "ana")
 		doubtful := session.NewRegistry(w.settings, session.Ports{
-			Store: i.store, Users: i.store, Publisher: i.store, Accounts: lostBatch{w.accounts}, Clock: session.NewClock(),
+			Store: i.store, Users: i.store, Publisher: i.store, Archive: i.store, Trail: i.store, Jobs: i.store,
+			Accounts: lostBatch{w.accounts}, Editor: w.accounts, Clock: session.NewClock(),
 			Inbox: i.inbox, After: func(time.Duration, func()) {}, Log: slog.New(slog.DiscardHandler),
 		})
 		_, err := doubtful.LookUp(w.Context(), []session.UserID{"ana"})
@@ -234,15 +235,15 @@ func TestTimeIsFasterThanAnybody(t *testing.T) {
 	for name, end := range map[string]func(*world, *instance, session.Session) error{
 		"own": func(w *world, i *instance, s session.Session) error {
 			_, current := w.signIn(i, "ana")
-			return i.registry.EndOwn(w.Context(), current, s.ID)
+			return i.registry.EndOwn(w.Context(), as(current), s.ID)
 		},
 		"others": func(w *world, i *instance, _ session.Session) error {
 			_, current := w.signIn(i, "ana")
-			_, err := i.registry.EndOthers(w.Context(), current)
+			_, err := i.registry.EndOthers(w.Context(), as(current))
 			return err
 		},
 		"admin": func(w *world, i *instance, s session.Session) error {
-			return i.registry.AdminEnd(w.Context(), "boss", s.ID)
+			return i.registry.AdminEnd(w.Context(), session.Actor{By: "boss"}, s.ID)
 		},
 		"replaces": func(w *world, i *instance, s session.Session) error {
 			_, err := i.registry.Register(w.Context(), w.accounts.Identity(w.accounts.SignIn("ana")), session.SignIn{Replaces: s.ID})
@@ -272,7 +273,7 @@ func TestAnEndThatCannotBeWrittenIsNotAcknowledged(t *testing.T) {
 		_, s := w.signIn(i, "ana")
 		w.pass(policy.IdleTimeout + time.Minute)
 		i.store.Before(func(op string) { i.store.SetDown(op == "End") })
-		wantCode(t, i.registry.AdminEnd(w.Context(), "boss", s.ID), session.CodeUnavailable)
+		wantCode(t, i.registry.AdminEnd(w.Context(), session.Actor{By: "boss"}, s.ID), session.CodeUnavailable)
 	})
 }
 
@@ -287,7 +288,7 @@ func TestEndingDuringTheRecoveryFromAnOutage(t *testing.T) {
 		w.pass(2 * time.Minute)
 		i.runFeed(w)
 		w.signIn(i, "ana") // and sign in beside it
-		wantCode(t, i.registry.EndOwn(w.Context(), current, idle.ID), "")
+		wantCode(t, i.registry.EndOwn(w.Context(), as(current), idle.ID), "")
 		w.ended(idle.ID, session.ReasonRevoked)
 	})
 }
@@ -296,13 +297,13 @@ func TestEndingDuringTheRecoveryFromAnOutage(t *testing.T) {
 func TestAnAcknowledgedEndIsEnforcedWhereItIsAcknowledged(t *testing.T) {
 	for name, end := range map[string]func(*world, *instance, session.Session, session.Session) error{
 		"own": func(w *world, i *instance, s, current session.Session) error {
-			return i.registry.EndOwn(w.Context(), current, s.ID)
+			return i.registry.EndOwn(w.Context(), as(current), s.ID)
 		},
 		"admin": func(w *world, i *instance, s, _ session.Session) error {
-			return i.registry.AdminEnd(w.Context(), "boss", s.ID)
+			return i.registry.AdminEnd(w.Context(), session.Actor{By: "boss"}, s.ID)
 		},
 		"others": func(w *world, i *instance, _, current session.Session) error {
-			_, err := i.registry.EndOthers(w.Context(), current)
+			_, err := i.registry.EndOthers(w.Context(), as(current))
 			return err
 		},
 	} {
@@ -332,7 +333,7 @@ func TestASpentSignInIsSpentWhereItIsSaidSo(t *testing.T) {
 		w.admit(b, token, "")
 		b.stopFeed()
 		w.pass(0)
-		if err := a.registry.AdminEnd(w.Context(), "boss", s.ID); err != nil {
+		if err := a.registry.AdminEnd(w.Context(), session.Actor{By: "boss"}, s.ID); err != nil {
 			t.Fatal(err)
 		}
 		_, err := w.tryRegister(b, token)
@@ -357,7 +358,8 @@ func TestAnOldAnswerAboutAnAccountDoesNotReplaceANewerOne(t *testing.T) {
 	inWorld(t, func(w *world) {
 		i := w.start()
 		r := session.NewRegistry(w.settings, session.Ports{
-			Store: i.store, Users: i.store, Publisher: i.store, Accounts: slowBatch{w.accounts, time.Second}, Clock: session.NewClock(),
+			Store: i.store, Users: i.store, Publisher: i.store, Archive: i.store, Trail: i.store, Jobs: i.store,
+			Accounts: slowBatch{w.accounts, time.Second}, Editor: w.accounts, Clock: session.NewClock(),
 			Inbox: i.inbox, After: func(time.Duration, func()) {}, Log: slog.New(slog.DiscardHandler),
 		})
 		gate := session.NewGate(r, w.accounts)

@@ -201,6 +201,14 @@ func (st *states) Checked(uid UserID, maxAge time.Duration) bool {
 	return !u.checked.IsZero() && time.Since(u.checked) < maxAge
 }
 
+// KnownAccount returns what has been looked up last of an account, and false if nothing has.
+func (st *states) KnownAccount(uid UserID) (Account, bool) {
+	u := st.of(uid)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.account, !u.checked.IsZero()
+}
+
 // PutAccount keeps an account that has been looked up by other means.
 func (st *states) PutAccount(a Account, asked time.Time) {
 	u := st.of(a.UserID)

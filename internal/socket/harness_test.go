@@ -125,7 +125,8 @@ func start(t *testing.T, listener net.Listener, dial func(context.Context) (net.
 	}
 	settings := session.Settings{Policy: policy, AdminClaim: "admin", UserStateTTL: 5 * time.Minute, FeedResync: feedResync}
 	w.registry = session.NewRegistry(settings, session.Ports{
-		Store: w.store, Users: w.store, Publisher: w.store, Accounts: w.accounts, Clock: session.NewClock(), Inbox: w.inbox,
+		Store: w.store, Users: w.store, Publisher: w.store, Archive: w.store, Trail: w.store, Jobs: w.store,
+		Accounts: w.accounts, Editor: w.accounts, Clock: session.NewClock(), Inbox: w.inbox,
 		After: deadlines.After, Log: log,
 	})
 	w.gate = session.NewGate(w.registry, w.accounts)
