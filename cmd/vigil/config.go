@@ -22,6 +22,8 @@ import (
 // what applies when neither is set, in general and in `vigil dev`.
 type config struct {
 	Addr             string         `env:"ADDR" default:"127.0.0.1:8080" help:"API and WebSocket listener"`
+	OpsAddr          string         `env:"OPS_ADDR" default:"127.0.0.1:9464" help:"listener of /metrics, for operators alone; empty: off"`
+	PProf            bool           `env:"PPROF" default:"false" help:"serve /debug/pprof beside /metrics"`
 	ProjectID        string         `env:"FIREBASE_PROJECT_ID" dev:"demo-vigil" help:"Firebase project; else from GOOGLE_CLOUD_PROJECT or the credentials"`
 	TenantID         string         `env:"TENANT_ID" help:"the only tenant whose tokens are accepted; empty: only tokens without one"`
 	AuthEmulator     string         `env:"FIREBASE_AUTH_EMULATOR_HOST" help:"host:port of an Auth emulator; needs ALLOW_EMULATORS"`

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vigilhq/vigil/internal/identity"
+	"github.com/vigilhq/vigil/internal/metrics"
 	"github.com/vigilhq/vigil/internal/session"
 )
 
@@ -66,9 +67,14 @@ func dev(ctx context.Context, c config, log *slog.Logger, stdout io.Writer) erro
 	go func() { _ = identityServer.Serve(identityListener) }() // ends with Close
 	defer func() { _ = identityServer.Close() }()              // nothing is lost with it
 
-	clock := session.NewClock()
+	clock, m := session.NewClock(), metrics.New()
+	opsAddr, stopOps, err := startOps(ctx, c, m.Handler(), log)
+	if err != nil {
+		return err
+	}
+	defer stopOps()
 	quiet := slog.New(slog.DiscardHandler) // that tokens are unsigned is what this command is for
-	auth, err := openAuth(ctx, c, identityListener.Addr().String(), clock, quiet)
+	auth, err := openAuth(ctx, c, identityListener.Addr().String(), clock, m, quiet)
 	if err != nil {
 		return err
 	}
@@ -76,17 +82,22 @@ func dev(ctx context.Context, c config, log *slog.Logger, stdout io.Writer) erro
 	if err != nil {
 		return settingError{"ADDR", err.Error()}
 	}
-	i := newInstance(c, log, clock, auth, memoryBackend(clock))
-	if err := introduce(stdout, c, listener.Addr(), identityListener.Addr()); err != nil {
+	i := newInstance(c, log, clock, auth, m, memoryBackend(clock))
+	if err := introduce(stdout, c, listener.Addr(), identityListener.Addr(), opsAddr); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	return i.serve(ctx, listener, identity.LoopbackHost(i.handler())) //nolint:contextcheck // each request brings its own
 }
 
-// introduce prints what a newcomer can do now.
-func introduce(w io.Writer, c config, api, identityAddr net.Addr) error {
+// introduce prints what a newcomer can do now. The address of the metrics is nil when they are off.
+func introduce(w io.Writer, c config, api, identityAddr, opsAddr net.Addr) error {
+	metricsURL := ""
+	if opsAddr != nil {
+		metricsURL = "http://" + opsAddr.String() + "/metrics"
+	}
 	return introduction.Execute(w, map[string]any{
-		"API": "http://" + api.String(), "Socket": "ws://" + api.String() + "/v1/ws", "Identity": "http://" + identityAddr.String(),
+		"Metrics": metricsURL,
+		"API":     "http://" + api.String(), "Socket": "ws://" + api.String() + "/v1/ws", "Identity": "http://" + identityAddr.String(),
 		"Project": c.ProjectID, "IdleTimeout": c.IdleTimeout, "IdleWarning": c.IdleWarning, "Patient": c.IdleTimeout > time.Minute,
 		"Ana": anaEmail, "AnaPassword": anaPassword, "Admin": adminEmail, "AdminPassword": adminPassword,
 	})
@@ -98,6 +109,8 @@ Vigil is running. Everything is on this machine, and nothing survives a restart.
   API        {{.API}}/v1
   WebSocket  {{.Socket}}
   Identity   {{.Identity}}   (connectAuthEmulator, project {{.Project}})
+{{- if .Metrics}}
+  Metrics    {{.Metrics}}{{end}}
 
   user       {{.Ana}}     password  {{.AnaPassword}}
   admin      {{.Admin}}   password  {{.AdminPassword}}

@@ -12,9 +12,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/vigilhq/vigil/handlers"
 	"github.com/vigilhq/vigil/internal/fireauth"
 	"github.com/vigilhq/vigil/internal/live"
+	"github.com/vigilhq/vigil/internal/metrics"
 	"github.com/vigilhq/vigil/internal/session"
 	"github.com/vigilhq/vigil/internal/socket"
 )
@@ -28,6 +31,8 @@ const (
 	// stored after that: together less than the 30 seconds that platforms commonly give.
 	drainTimeout = 18 * time.Second
 	flushTimeout = 8 * time.Second
+	// readyTimeout bounds the checks of readiness at a scrape.
+	readyTimeout = 2 * time.Second
 	// maxClockOffset is how far the local clock may be off before an instance says so: tokens are verified by it.
 	maxClockOffset = time.Minute
 )
@@ -50,6 +55,7 @@ type instance struct {
 	log       *slog.Logger
 	clock     *session.Clock
 	auth      *fireauth.Verifier
+	metrics   *metrics.Metrics
 	backend   backend
 	inbox     *session.Inbox
 	deadlines *live.Deadlines
@@ -61,34 +67,54 @@ type instance struct {
 }
 
 // newInstance wires an instance; nothing runs before run.
-func newInstance(c config, log *slog.Logger, clock *session.Clock, auth *fireauth.Verifier, b backend) *instance {
+func newInstance(
+	c config, log *slog.Logger, clock *session.Clock, auth *fireauth.Verifier, m *metrics.Metrics, b backend,
+) *instance {
 	i := &instance{
-		config: c, log: log, clock: clock, auth: auth, backend: b,
+		config: c, log: log, clock: clock, auth: auth, metrics: m, backend: b,
 		inbox: session.NewInbox(c.FeedResync), deadlines: live.NewDeadlines(),
 	}
 	i.registry = session.NewRegistry(c.settings(), session.Ports{
 		Store: b.data, Users: b.data, Publisher: b.data, Accounts: auth,
-		Clock: clock, Inbox: i.inbox, After: i.deadlines.After, Log: log,
+		Clock: clock, Inbox: i.inbox, After: i.deadlines.After, Log: log, Meter: m,
 	})
 	i.gate = session.NewGate(i.registry, auth)
-	i.hub = live.NewHub(c.sockets(), i.gate, i.registry, i.inbox, i.deadlines, log)
+	sockets := c.sockets()
+	sockets.Meter = m
+	i.hub = live.NewHub(sockets, i.gate, i.registry, i.inbox, i.deadlines, log)
 	i.sockets = socket.New(i.hub, c.allowedOrigin)
+	m.Watch(metrics.Gauges{Sockets: i.hub.Sockets, FeedAge: i.inbox.Age, Ready: i.ready, ClockOffset: clock.Offset})
 	return i
+}
+
+// ready reports whether all checks hold.
+func (i *instance) ready() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+	defer cancel()
+	var group errgroup.Group
+	for _, c := range i.checks() {
+		group.Go(func() error { return c.Check(ctx) })
+	}
+	return group.Wait() == nil
 }
 
 func (i *instance) handler() http.Handler {
 	return handlers.New(handlers.Options{
 		Gate: i.gate, Registry: i.registry, Socket: i.sockets.Serve,
 		OriginAllowed: i.config.allowedOrigin, TrustedProxies: i.config.TrustedProxies,
-		Ready: []handlers.Check{
-			{Name: "draining", Check: i.notDraining},
-			{Name: "store", Check: i.backend.ping},
-			{Name: "feed", Check: i.feedIsCurrent},
-			{Name: "identity", Check: i.auth.Ready},
-			{Name: "clock", Check: i.clockIsRight},
-		},
-		Log: i.log,
+		Ready: i.checks(), Log: i.log, Meter: i.metrics,
 	})
+}
+
+// checks are what has to hold for the instance to be given requests.
+func (i *instance) checks() []handlers.Check {
+	return []handlers.Check{
+		{Name: "draining", Check: i.notDraining},
+		{Name: "store", Check: i.backend.ping},
+		{Name: "feed", Check: i.feedIsCurrent},
+		{Name: "identity", Check: i.auth.Ready},
+		{Name: "clock", Check: i.clockIsRight},
+	}
 }
 
 func (i *instance) notDraining(context.Context) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/vigilhq/vigil/firestore"
 	"github.com/vigilhq/vigil/internal/fireauth"
 	"github.com/vigilhq/vigil/internal/memory"
+	"github.com/vigilhq/vigil/internal/metrics"
 	"github.com/vigilhq/vigil/internal/session"
 )
 
@@ -35,18 +36,23 @@ func newServe(env environment) *cobra.Command {
 }
 
 func serve(ctx context.Context, c config, log *slog.Logger) error {
-	clock := session.NewClock()
-	auth, err := openAuth(ctx, c, c.AuthEmulator, clock, log)
+	clock, m := session.NewClock(), metrics.New()
+	auth, err := openAuth(ctx, c, c.AuthEmulator, clock, m, log)
 	if err != nil {
 		return err
 	}
+	_, stopOps, err := startOps(ctx, c, m.Handler(), log)
+	if err != nil {
+		return err
+	}
+	defer stopOps()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Addr)
 	if err != nil {
 		return fmt.Errorf("ADDR: %w", err)
 	}
 	if c.Store == "memory" {
 		log.Warn("the store is this process's memory: run one instance only, and expect every session to be forgotten at its end")
-		return newInstance(c, log, clock, auth, memoryBackend(clock)).run(ctx, listener)
+		return newInstance(c, log, clock, auth, m, memoryBackend(clock)).run(ctx, listener)
 	}
 	store, err := firestore.Open(ctx, firestore.Options{
 		ProjectID: c.ProjectID, EmulatorHost: c.FirestoreEmul, Retention: c.Retention, ResyncInterval: c.FeedResync,
@@ -55,14 +61,16 @@ func serve(ctx context.Context, c config, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("open firestore: %w", err)
 	}
-	return newInstance(c, log, clock, auth, backend{
+	return newInstance(c, log, clock, auth, m, backend{
 		data: store, feed: store.Feed(), ping: store.Ping, close: store.Close,
 	}).run(ctx, listener)
 }
 
-func openAuth(ctx context.Context, c config, emulator string, clock *session.Clock, log *slog.Logger) (*fireauth.Verifier, error) {
+func openAuth(
+	ctx context.Context, c config, emulator string, clock *session.Clock, m *metrics.Metrics, log *slog.Logger,
+) (*fireauth.Verifier, error) {
 	auth, err := fireauth.Open(ctx, fireauth.Options{
-		ProjectID: c.ProjectID, TenantID: c.TenantID, EmulatorHost: emulator, Now: clock.Now, Log: log,
+		ProjectID: c.ProjectID, TenantID: c.TenantID, EmulatorHost: emulator, Now: clock.Now, Log: log, Meter: m,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open Firebase Authentication: %w", err)

@@ -52,6 +52,8 @@ func (c *config) faults(unread map[string]bool) []error {
 	check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT", "%q is neither text nor json", c.LogFormat)
 	check(c.AdminClaim != "", "ADMIN_CLAIM", "must name a claim")
 	check(isAddress(c.Addr), "ADDR", "%q is not host:port", c.Addr)
+	check(c.OpsAddr == "" || isAddress(c.OpsAddr), "OPS_ADDR", "%q is not host:port", c.OpsAddr)
+	check(!c.PProf || c.OpsAddr != "", "PPROF", "profiles are served at OPS_ADDR, which is empty")
 	check(c.ProjectID != "", "FIREBASE_PROJECT_ID", "not set, and neither GOOGLE_CLOUD_PROJECT nor the credentials name a project")
 	for _, origin := range c.AllowedOrigins {
 		check(isOrigin(origin), "ALLOWED_ORIGINS", "%q is not an origin such as https://dashboard.example.com", origin)
@@ -61,6 +63,7 @@ func (c *config) faults(unread map[string]bool) []error {
 		check(isAddress(c.IdentityAddr), "IDENTITY_ADDR", "%q is not host:port", c.IdentityAddr)
 		check(!isAddress(c.IdentityAddr) || isLoopback(c.IdentityAddr), "IDENTITY_ADDR", exposed, c.IdentityAddr)
 		check(!isAddress(c.Addr) || isLoopback(c.Addr), "ADDR", exposed, c.Addr)
+		check(!isAddress(c.OpsAddr) || isLoopback(c.OpsAddr), "OPS_ADDR", "%q is not a loopback address: vigil dev is for this machine", c.OpsAddr)
 		check(c.TenantID == "", "TENANT_ID", "%q: vigil dev's accounts have no tenants", c.TenantID)
 		check(c.Store == "memory", "STORE", "%q: vigil dev keeps its sessions in memory", c.Store)
 		return faults
