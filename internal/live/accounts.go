@@ -44,7 +44,7 @@ func (h *Hub) CheckAccounts(ctx context.Context) {
 func (h *Hub) checkAccounts(ctx context.Context, maxAge time.Duration) error {
 	users := h.users()
 	due := slices.DeleteFunc(slices.Clone(users), func(uid session.UserID) bool { return h.registry.AccountKnown(uid, maxAge) })
-	_, err := h.registry.LookUp(ctx, due)
+	err := h.registry.LookUp(ctx, due)
 	for _, uid := range users {
 		account, known := h.registry.KnownAccount(uid)
 		if !known || account.Gone() != "" {

@@ -9,27 +9,25 @@ import (
 	"time"
 )
 
-// LookUp asks Firebase about the accounts of users with open sockets, in batches, acts on those that are gone or disabled
-// and returns the others. It goes on past failures. A batch in which everybody seems to be missing is believed only if a
-// single look-up agrees.
-func (r *Registry) LookUp(ctx context.Context, uids []UserID) (map[UserID]Account, error) {
-	found := make(map[UserID]Account, len(uids))
+// LookUp asks Firebase about the accounts of users with open sockets, in batches, and acts on those that are gone or disabled. It goes on
+// past failures. A batch in which everybody seems to be missing is believed only if a single look-up agrees.
+func (r *Registry) LookUp(ctx context.Context, uids []UserID) error {
 	var failures []error
 	for batch := range slices.Chunk(uids, MaxAccounts) {
 		asked := localNow()
 		accounts, err := r.lookUpBatch(ctx, batch)
 		failures = append(failures, err)
-		for uid, a := range accounts {
-			if a.Gone() == "" {
-				found[uid] = a
-			} else if err := cmp.Or(ctx.Err(), r.endGone(ctx, a)); err != nil {
-				failures = append(failures, err)
-				continue // not known before it has had its effect
+		for _, a := range accounts {
+			if a.Gone() != "" {
+				if err := cmp.Or(ctx.Err(), r.endGone(ctx, a)); err != nil {
+					failures = append(failures, err)
+					continue // not known before it has had its effect
+				}
 			}
 			r.states.PutAccount(a, asked)
 		}
 	}
-	return found, errors.Join(failures...)
+	return errors.Join(failures...)
 }
 
 // AccountKnown reports whether the account has been asked about at most maxAge ago.

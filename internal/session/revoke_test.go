@@ -185,9 +185,8 @@ func TestLookUpActsOnAccountsThatAreGone(t *testing.T) {
 		}
 		w.accounts.Change("ben", func(a *session.Account) { a.Disabled = true })
 		w.accounts.Remove("cem")
-		found, err := i.registry.LookUp(w.Context(), uids)
-		if err != nil || len(found) != 1 || found["ana"].UserID != "ana" {
-			t.Errorf("%v, %v", found, err)
+		if err := i.registry.LookUp(w.Context(), uids); err != nil {
+			t.Error(err)
 		}
 		w.ended(sessions[1].ID, session.ReasonUserDisabled)
 		w.ended(sessions[2].ID, session.ReasonUserDeleted)
@@ -217,13 +216,13 @@ func TestABatchInWhichEverybodyIsMissingIsNotBelieved(t *testing.T) {
 			Accounts: lostBatch{w.accounts}, Editor: w.accounts, Clock: session.NewClock(),
 			Inbox: i.inbox, After: func(time.Duration, func()) {}, Log: slog.New(slog.DiscardHandler),
 		})
-		_, err := doubtful.LookUp(w.Context(), []session.UserID{"ana"})
+		err := doubtful.LookUp(w.Context(), []session.UserID{"ana"})
 		wantCode(t, err, session.CodeUnavailable)
 		if w.stored(s.ID).Status != session.StatusActive {
 			t.Error("ended on a doubtful answer")
 		}
 		w.accounts.Remove("ana")
-		if _, err := doubtful.LookUp(w.Context(), []session.UserID{"ana"}); err != nil {
+		if err := doubtful.LookUp(w.Context(), []session.UserID{"ana"}); err != nil {
 			t.Fatal(err)
 		}
 		w.ended(s.ID, session.ReasonUserDeleted)
@@ -367,7 +366,7 @@ func TestAnOldAnswerAboutAnAccountDoesNotReplaceANewerOne(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			if _, err := r.LookUp(w.Context(), []session.UserID{"ana"}); err != nil {
+			if err := r.LookUp(w.Context(), []session.UserID{"ana"}); err != nil {
 				t.Error(err)
 			}
 		}()
@@ -387,13 +386,13 @@ func TestAnAccountsEndThatCannotBeWrittenIsTriedAgain(t *testing.T) {
 		w.pass(w.settings.UserStateTTL)
 		w.accounts.Remove("ana")
 		i.store.SetDown(true)
-		_, err := i.registry.LookUp(w.Context(), []session.UserID{"ana"})
+		err := i.registry.LookUp(w.Context(), []session.UserID{"ana"})
 		wantCode(t, err, session.CodeUnavailable)
 		if i.registry.AccountKnown("ana", w.settings.UserStateTTL) {
 			t.Error("the account counts as checked: nobody would ask again")
 		}
 		i.store.SetDown(false)
-		if _, err := i.registry.LookUp(w.Context(), []session.UserID{"ana"}); err != nil {
+		if err := i.registry.LookUp(w.Context(), []session.UserID{"ana"}); err != nil {
 			t.Fatal(err)
 		}
 		w.ended(s.ID, session.ReasonUserDeleted)
