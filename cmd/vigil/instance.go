@@ -43,6 +43,9 @@ type backend struct {
 		session.Store
 		session.Users
 		session.Publisher
+		session.Archive
+		session.Trail
+		session.Jobs
 	}
 	feed  session.Feed
 	ping  func(context.Context) error
@@ -75,8 +78,8 @@ func newInstance(
 		inbox: session.NewInbox(c.FeedResync), deadlines: live.NewDeadlines(),
 	}
 	i.registry = session.NewRegistry(c.settings(), session.Ports{
-		Store: b.data, Users: b.data, Publisher: b.data, Accounts: auth,
-		Clock: clock, Inbox: i.inbox, After: i.deadlines.After, Log: log, Meter: m,
+		Store: b.data, Users: b.data, Publisher: b.data, Archive: b.data, Trail: b.data, Jobs: b.data,
+		Accounts: auth, Editor: auth, Clock: clock, Inbox: i.inbox, After: i.deadlines.After, Log: log, Meter: m,
 	})
 	i.gate = session.NewGate(i.registry, auth)
 	sockets := c.sockets()

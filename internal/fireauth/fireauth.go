@@ -1,12 +1,13 @@
 // Package fireauth is Firebase Authentication as the domain sees it: who holds an ID token, what an account is like
-// now, and the end of its refresh tokens. It is the only importer of the Firebase Admin SDK.
+// now, changes to it, and the end of its refresh tokens. It is the only importer of the Firebase Admin SDK.
 //
 // The SDK is trusted with signatures and transport, and with nothing that it leaves open:
 //
 //	claims      read here by their exact names, because the SDK's decoder also takes "Aud" for "aud" (see claims.go)
 //	expiry      the raw exp; the SDK accepts a token for 300 seconds more
 //	deadlines   every answer comes within two seconds; the SDK has no time limit and retries for seven (see call.go)
-//	errors      sorted into the domain's codes before they are wrapped, since the SDK does not unwrap (see verify.go)
+//	errors      sorted into the domain's codes before they are wrapped, since the SDK does not unwrap (see verify.go,
+//	            edit.go); Google's own words are for logs alone
 //	emulators   used because [Options] says so, never because of a variable left over in the environment
 //
 // What cannot be told apart from a failure of ours or of Google's is unavailable, never a reason to sign anybody out.
@@ -59,12 +60,13 @@ type noMeter struct{}
 
 func (noMeter) LookedUp(int, int, int) {}
 
-// Verifier implements [session.Verifier] and [session.Accounts]. Use [Open]. Safe for concurrent use.
+// Verifier implements [session.Verifier], [session.Accounts] and [session.Editor]. Use [Open]. Safe for concurrent use.
 type Verifier struct {
 	client  client
 	want    expected
 	now     func() time.Time
 	lookUps slots
+	claims  slots
 	probes  slots
 	probe   probe
 	meter   Meter
@@ -74,6 +76,7 @@ type Verifier struct {
 var (
 	_ session.Verifier = (*Verifier)(nil)
 	_ session.Accounts = (*Verifier)(nil)
+	_ session.Editor   = (*Verifier)(nil)
 )
 
 // client is what Google's clients of a project and of a tenant have in common.
@@ -81,6 +84,10 @@ type client interface {
 	VerifyIDToken(ctx context.Context, token string) (*auth.Token, error)
 	GetUsers(ctx context.Context, identifiers []auth.UserIdentifier) (*auth.GetUsersResult, error)
 	RevokeRefreshTokens(ctx context.Context, uid string) error
+	GetUser(ctx context.Context, uid string) (*auth.UserRecord, error)
+	UpdateUser(ctx context.Context, uid string, user *auth.UserToUpdate) (*auth.UserRecord, error)
+	SetCustomUserClaims(ctx context.Context, uid string, claims map[string]any) error
+	DeleteUser(ctx context.Context, uid string) error
 }
 
 // Open connects to a project with the process's Google credentials, or to an emulator. It does not wait for
@@ -111,6 +118,7 @@ func Open(ctx context.Context, options Options) (*Verifier, error) {
 		},
 		now:     options.Now,
 		lookUps: make(slots, maxLookUps),
+		claims:  make(slots, 1),
 		probes:  make(slots, 1),
 		probe:   keysAnswer,
 		meter:   options.Meter,
