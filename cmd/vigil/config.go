@@ -37,10 +37,16 @@ type config struct {
 	ReauthMaxAge     time.Duration  `env:"REAUTH_MAX_AGE" default:"5m" help:"how recent a sign-in sensitive operations need"`
 	MaxSessions      int            `env:"MAX_SESSIONS" default:"5" help:"live sessions per user; empty: no limit"`
 	LimitPolicy      string         `env:"SESSION_LIMIT_POLICY" default:"evict" help:"beyond MAX_SESSIONS: evict the oldest, or reject the new one"`
+	SuspSessions     int            `env:"SUSPICIOUS_SESSIONS" default:"3" help:"more live sessions of a user than this raise an alert; empty: never"`
+	SuspDeviceTypes  int            `env:"SUSPICIOUS_DEVICE_TYPES" default:"2" help:"more types of devices at once than this raise an alert; empty: never"`
+	IPPolicy         string         `env:"IP_POLICY" default:"warn" help:"when a session's network changes: off, warn (alert), or strict (the session ends)"`
+	IPPrefixV4       int            `env:"IP_PREFIX_V4" default:"32" help:"bits of an IPv4 address that name a network"`
+	IPPrefixV6       int            `env:"IP_PREFIX_V6" default:"64" help:"bits of an IPv6 address that name a network"`
 	TrustedProxies   []netip.Prefix `env:"TRUSTED_PROXIES" help:"CIDRs whose X-Forwarded-For is believed"`
 	AllowedOrigins   []string       `env:"ALLOWED_ORIGINS" help:"exact origins of dashboards (dev: any loopback origin)"`
 	AdminClaim       string         `env:"ADMIN_CLAIM" default:"admin" help:"custom claim that must be true for an admin"`
 	Retention        time.Duration  `env:"RETENTION" default:"720h" help:"how long ended sessions are kept"`
+	SweepInterval    time.Duration  `env:"SWEEP_INTERVAL" default:"1h" help:"how often what is over is cleaned up, besides at start; empty: never"`
 	TouchInterval    time.Duration  `env:"TOUCH_INTERVAL" help:"at most one stored activity per session in this time; default: the smaller of IDLE_TIMEOUT/6 and half of (IDLE_TIMEOUT - IDLE_WARNING)"`
 	UserStateTTL     time.Duration  `env:"USER_STATE_TTL" default:"5m" help:"how long an account's state is reused without asking Firebase"`
 	FeedResync       time.Duration  `env:"FEED_RESYNC" default:"15s" help:"period of the catch-up with other instances' decisions"`

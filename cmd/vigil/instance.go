@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync"
@@ -160,6 +159,9 @@ func (i *instance) serve(ctx context.Context, listener net.Listener, handler htt
 	clockwork.Go(func() { i.deadlines.Run(ticking) })
 	running.Go(func() { i.hub.CheckAccounts(background) })
 	running.Go(func() { i.finishRevocations(background) })
+	running.Go(func() { i.workOnMassRevocations(background) })
+	running.Go(func() { i.sweep(background) })
+	running.Go(func() { i.registry.NoteLimits(background) })
 	running.Go(func() { _ = i.backend.feed.Run(background, i.inbox) }) // ends with background only
 
 	server := &http.Server{
@@ -200,20 +202,4 @@ func (i *instance) drain(ctx context.Context, server *http.Server) error {
 	err := server.Shutdown(ctx)
 	sockets.Wait()
 	return err
-}
-
-// finishRevocations completes what other instances have left undone, at start and ever again.
-func (i *instance) finishRevocations(ctx context.Context) {
-	for {
-		if err := i.registry.FinishRevocations(ctx); err != nil && ctx.Err() == nil {
-			i.log.Warn("revocations not completed yet", "error", err)
-		}
-		wait := time.NewTimer(i.config.FeedResync + rand.N(i.config.FeedResync))
-		select {
-		case <-ctx.Done():
-			wait.Stop()
-			return
-		case <-wait.C:
-		}
-	}
 }

@@ -46,6 +46,13 @@ func (c *config) faults(unread map[string]bool) []error {
 		c.Retention, c.SessionLifetime)
 	check(c.WSDisconnect > c.WSHeartbeat || unread["WS_HEARTBEAT_INTERVAL"], "WS_DISCONNECT_TIMEOUT",
 		"%s is not longer than WS_HEARTBEAT_INTERVAL, %s", c.WSDisconnect, c.WSHeartbeat)
+	check(c.SweepInterval >= 0, "SWEEP_INTERVAL", "%s is negative", c.SweepInterval)
+	check(c.SuspSessions >= 0, "SUSPICIOUS_SESSIONS", "%d is negative", c.SuspSessions)
+	check(c.SuspDeviceTypes >= 0, "SUSPICIOUS_DEVICE_TYPES", "%d is negative", c.SuspDeviceTypes)
+	check(c.IPPolicy == "off" || c.IPPolicy == "warn" || c.IPPolicy == "strict" || c.IPPolicy == "", "IP_POLICY",
+		"%q is none of off, warn, strict", c.IPPolicy)
+	check(c.IPPrefixV4 >= 1 && c.IPPrefixV4 <= 32, "IP_PREFIX_V4", "%d is not from 1 to 32", c.IPPrefixV4)
+	check(c.IPPrefixV6 >= 1 && c.IPPrefixV6 <= 128, "IP_PREFIX_V6", "%d is not from 1 to 128", c.IPPrefixV6)
 	check(c.MaxSessions >= 0, "MAX_SESSIONS", "%d is negative", c.MaxSessions)
 	check(c.SocketsPerSess > 0, "SOCKETS_PER_SESSION", "must be at least 1")
 	check(c.LimitPolicy == "evict" || c.LimitPolicy == "reject", "SESSION_LIMIT_POLICY", "%q is neither evict nor reject", c.LimitPolicy)
@@ -103,6 +110,8 @@ func (c *config) settings() session.Settings {
 			IdleTimeout: c.IdleTimeout, IdleWarning: c.IdleWarning, Lifetime: c.SessionLifetime,
 			TouchInterval: c.TouchInterval, ReauthMaxAge: c.ReauthMaxAge, Retention: c.Retention,
 			MaxSessions: c.MaxSessions, LimitPolicy: session.LimitPolicy(c.LimitPolicy),
+			SuspiciousSessions: c.SuspSessions, SuspiciousDeviceTypes: c.SuspDeviceTypes,
+			IPPolicy: session.IPPolicy(c.IPPolicy), IPv4: c.IPPrefixV4, IPv6: c.IPPrefixV6,
 		},
 		AdminClaim: c.AdminClaim, UserStateTTL: c.UserStateTTL, FeedResync: c.FeedResync,
 	}
