@@ -74,6 +74,7 @@ type Device struct {
 	Browser string
 	OS      string
 	Name    string // given by the user
+	Kind    string // as its requests show it, without versions: type, browser and system, such as desktop/Chrome/Windows
 }
 
 // Location is where an IP address is said to be.
