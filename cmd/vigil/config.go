@@ -57,6 +57,8 @@ type config struct {
 	WSAuthTimeout    time.Duration  `env:"WS_AUTH_TIMEOUT" default:"10s" help:"how long a socket may take to send its first frame"`
 	WSReauthGrace    time.Duration  `env:"WS_REAUTH_GRACE" default:"10s" help:"how long a socket may take to renew an invalid token"`
 	SocketsPerSess   int            `env:"SOCKETS_PER_SESSION" default:"50" help:"open sockets per session; the oldest makes room"`
+	MailCollection   string         `env:"NOTIFY_MAIL_COLLECTION" help:"Firestore collection for mails about new sign-ins, which the extension Trigger Email sends; empty: off"`
+	SessionsURL      string         `env:"NOTIFY_SESSIONS_URL" help:"page of a user's sessions that those mails link; https, or http on loopback"`
 	LogFormat        string         `env:"LOG_FORMAT" default:"json" dev:"text" help:"text, or json in Cloud Logging's field names"`
 	LogLevel         slog.Level     `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error"`
 	dev              bool

@@ -59,6 +59,16 @@ func TestSettings(t *testing.T) {
 			variables: map[string]string{"GOOGLE_CLOUD_PROJECT": "from-google"},
 			check:     func(c config) bool { return c.ProjectID == "from-google" },
 		},
+		"mail": {
+			variables: map[string]string{"NOTIFY_MAIL_COLLECTION": "mail", "NOTIFY_SESSIONS_URL": "http://localhost:3000/sessions"},
+			check: func(c config) bool {
+				return c.MailCollection == "mail" && c.SessionsURL == "http://localhost:3000/sessions"
+			},
+		},
+		"no mail": {
+			variables: map[string]string{"NOTIFY_MAIL_COLLECTION": "", "NOTIFY_SESSIONS_URL": ""},
+			check:     func(c config) bool { return c.MailCollection == "" && c.SessionsURL == "" },
+		},
 		"emulators with leave": {
 			variables: map[string]string{"FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:9099", "ALLOW_EMULATORS": "true"},
 			check:     func(c config) bool { return c.AuthEmulator == "127.0.0.1:9099" },
@@ -108,6 +118,12 @@ func TestFaultsOfSettings(t *testing.T) {
 			variables: map[string]string{"ADDR": "8080", "TRUSTED_PROXIES": "10.0.0.1", "ALLOWED_ORIGINS": "*", "ADMIN_CLAIM": "", "SOCKETS_PER_SESSION": "0"},
 			faults:    []string{"ADDR", "ADMIN_CLAIM", "ALLOWED_ORIGINS", "SOCKETS_PER_SESSION", "TRUSTED_PROXIES"},
 		},
+		"mail into a document": {
+			variables: map[string]string{"NOTIFY_MAIL_COLLECTION": "a/b", "NOTIFY_SESSIONS_URL": "http://app.example.com"},
+			faults:    []string{"NOTIFY_MAIL_COLLECTION", "NOTIFY_SESSIONS_URL"},
+		},
+		"mail into a reserved collection": {variables: map[string]string{"NOTIFY_MAIL_COLLECTION": "__mail__"}, faults: []string{"NOTIFY_MAIL_COLLECTION"}},
+		"mail that links no page":         {variables: map[string]string{"NOTIFY_SESSIONS_URL": "sessions"}, faults: []string{"NOTIFY_SESSIONS_URL"}},
 		"dev": {dev: true, variables: map[string]string{"STORE": "firestore", "IDENTITY_ADDR": "here", "FIREBASE_PROJECT_ID": "", "TENANT_ID": "t"},
 			faults: []string{"FIREBASE_PROJECT_ID", "IDENTITY_ADDR", "STORE", "TENANT_ID"}},
 		"dev open to the network":         {dev: true, variables: map[string]string{"ADDR": ":8080", "IDENTITY_ADDR": "0.0.0.0:9099"}, faults: []string{"ADDR", "IDENTITY_ADDR"}},

@@ -6,8 +6,11 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/vigilhq/vigil/internal/live"
+	"github.com/vigilhq/vigil/internal/mail"
 	"github.com/vigilhq/vigil/internal/session"
 )
 
@@ -62,6 +65,9 @@ func (c *config) faults(unread map[string]bool) []error {
 	check(c.OpsAddr == "" || isAddress(c.OpsAddr), "OPS_ADDR", "%q is not host:port", c.OpsAddr)
 	check(!c.PProf || c.OpsAddr != "", "PPROF", "profiles are served at OPS_ADDR, which is empty")
 	check(c.ProjectID != "", "FIREBASE_PROJECT_ID", "not set, and neither GOOGLE_CLOUD_PROJECT nor the credentials name a project")
+	check(c.MailCollection == "" || isCollection(c.MailCollection), "NOTIFY_MAIL_COLLECTION", "%q is not the id of a Firestore collection", c.MailCollection)
+	_, err := mail.New(mail.Options{SessionsURL: c.SessionsURL})
+	check(err == nil, "NOTIFY_SESSIONS_URL", "%v", err)
 	for _, origin := range c.AllowedOrigins {
 		check(isOrigin(origin), "ALLOWED_ORIGINS", "%q is not an origin such as https://dashboard.example.com", origin)
 	}
@@ -102,6 +108,15 @@ func isOrigin(origin string) bool {
 	u, err := url.Parse(origin)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" &&
 		origin == u.Scheme+"://"+strings.ToLower(u.Host)
+}
+
+// isCollection accepts what Firestore takes as the id of a collection:
+// https://firebase.google.com/docs/firestore/quotas#collections_documents_and_fields.
+func isCollection(id string) bool {
+	const most = 1500 // bytes
+	reserved := strings.HasPrefix(id, "__") && strings.HasSuffix(id, "__")
+	return id != "" && len(id) <= most && utf8.ValidString(id) && id != "." && id != ".." && !reserved &&
+		!strings.ContainsFunc(id, func(r rune) bool { return r == '/' || !unicode.IsPrint(r) })
 }
 
 func (c *config) settings() session.Settings {

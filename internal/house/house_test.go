@@ -60,6 +60,12 @@ var rooms = map[string]row{
 		ours: []string{"internal/session"},
 		why:  "an adapter knows the domain and no other adapter",
 	},
+	"internal/mail": {
+		ours:      []string{"internal/session"},
+		libraries: []string{"golang.org/x/text"},
+		never:     []string{"net", "net/http", "net/smtp"},
+		why:       "it composes messages from sessions and sends none: a store commits them for others to send",
+	},
 	"functions": {
 		ours: []string{"internal/session"},
 		why:  "an adapter knows the domain and no other adapter; cmd/functions gives it its store",
@@ -234,6 +240,7 @@ func TestViolations(t *testing.T) {
 		"live with domain and messages":      {"internal/live", []string{"sync", module + "/internal/session", module + "/internal/wire"}, nil},
 		"live with the network":              {"internal/live", []string{"net", "net/http", "net/netip"}, []string{"imports net/http: hub", "imports net: hub"}},
 		"live with its transport":            {"internal/live", []string{module + "/internal/socket"}, []string{"internal/session, internal/wire alone"}},
+		"messages that are sent":             {"internal/mail", []string{"net/mail", "golang.org/x/text/language", "net/smtp"}, []string{"imports net/smtp: it composes"}},
 		"adapter with another adapter":       {"firestore", []string{module + "/internal/memory"}, []string{"internal/session alone: an adapter"}},
 		"adapter with its vendor":            {"firestore", []string{"cloud.google.com/go/firestore", "cloud.google.com/go/firestore/apiv1/firestorepb", module + "/internal/session"}, nil},
 		"adapter with another's vendor":      {"internal/fireauth", []string{"cloud.google.com/go/firestore"}, []string{"only firestore does"}},
