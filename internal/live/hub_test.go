@@ -123,7 +123,7 @@ type tab struct {
 func (w *world) open(i *instance) *tab {
 	t := &tab{world: w}
 	t.peer = i.hub.Connect(t)
-	w.Cleanup(t.peer.Gone)
+	w.Cleanup(func() { t.peer.Gone(wire.CloseNone) })
 	return t
 }
 
