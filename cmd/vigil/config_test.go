@@ -55,6 +55,11 @@ func TestSettings(t *testing.T) {
 			variables: map[string]string{"TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8", "ALLOWED_ORIGINS": "https://a.example.com,http://localhost:3000"},
 			check:     func(c config) bool { return len(c.TrustedProxies) == 2 && len(c.AllowedOrigins) == 2 },
 		},
+		"metrics": {check: func(c config) bool { return c.OpsAddr == "127.0.0.1:9464" && !c.PProf }},
+		"no metrics": {
+			variables: map[string]string{"OPS_ADDR": ""},
+			check:     func(c config) bool { return c.OpsAddr == "" },
+		},
 		"project": {
 			variables: map[string]string{"GOOGLE_CLOUD_PROJECT": "from-google"},
 			check:     func(c config) bool { return c.ProjectID == "from-google" },
@@ -124,9 +129,11 @@ func TestFaultsOfSettings(t *testing.T) {
 		},
 		"mail into a reserved collection": {variables: map[string]string{"NOTIFY_MAIL_COLLECTION": "__mail__"}, faults: []string{"NOTIFY_MAIL_COLLECTION"}},
 		"mail that links no page":         {variables: map[string]string{"NOTIFY_SESSIONS_URL": "sessions"}, faults: []string{"NOTIFY_SESSIONS_URL"}},
+		"metrics":                         {variables: map[string]string{"OPS_ADDR": "9464", "PPROF": "maybe"}, faults: []string{"OPS_ADDR", "PPROF"}},
+		"profiles without listener":       {variables: map[string]string{"OPS_ADDR": "", "PPROF": "true"}, faults: []string{"PPROF"}},
 		"dev": {dev: true, variables: map[string]string{"STORE": "firestore", "IDENTITY_ADDR": "here", "FIREBASE_PROJECT_ID": "", "TENANT_ID": "t"},
 			faults: []string{"FIREBASE_PROJECT_ID", "IDENTITY_ADDR", "STORE", "TENANT_ID"}},
-		"dev open to the network":         {dev: true, variables: map[string]string{"ADDR": ":8080", "IDENTITY_ADDR": "0.0.0.0:9099"}, faults: []string{"ADDR", "IDENTITY_ADDR"}},
+		"dev open to the network":         {dev: true, variables: map[string]string{"ADDR": ":8080", "IDENTITY_ADDR": "0.0.0.0:9099", "OPS_ADDR": ":9464"}, faults: []string{"ADDR", "IDENTITY_ADDR", "OPS_ADDR"}},
 		"more milliseconds than time has": {variables: map[string]string{"RETENTION": "18446744073709552"}, faults: []string{"RETENTION"}},
 		"no project":                      {variables: map[string]string{"GOOGLE_CLOUD_PROJECT": ""}, faults: []string{"FIREBASE_PROJECT_ID"}},
 	} {

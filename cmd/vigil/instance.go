@@ -79,6 +79,7 @@ func newInstance(
 	i.registry = session.NewRegistry(c.settings(), session.Ports{
 		Store: b.data, Users: b.data, Publisher: b.data, Archive: b.data, Trail: b.data, Jobs: b.data,
 		Accounts: auth, Editor: auth, Clock: clock, Inbox: i.inbox, After: i.deadlines.After, Log: log, Meter: m,
+		SignInMail: c.signInMail(),
 	})
 	i.gate = session.NewGate(i.registry, auth)
 	sockets := c.sockets()

@@ -56,7 +56,7 @@ func serve(ctx context.Context, c config, log *slog.Logger) error {
 	}
 	store, err := firestore.Open(ctx, firestore.Options{
 		ProjectID: c.ProjectID, EmulatorHost: c.FirestoreEmul, Retention: c.Retention, ResyncInterval: c.FeedResync,
-		Clock: clock, Logger: log,
+		MailCollection: c.MailCollection, Meter: m, Clock: clock, Logger: log,
 	})
 	if err != nil {
 		return fmt.Errorf("open firestore: %w", err)

@@ -66,7 +66,7 @@ func (c *config) faults(unread map[string]bool) []error {
 	check(!c.PProf || c.OpsAddr != "", "PPROF", "profiles are served at OPS_ADDR, which is empty")
 	check(c.ProjectID != "", "FIREBASE_PROJECT_ID", "not set, and neither GOOGLE_CLOUD_PROJECT nor the credentials name a project")
 	check(c.MailCollection == "" || isCollection(c.MailCollection), "NOTIFY_MAIL_COLLECTION", "%q is not the id of a Firestore collection", c.MailCollection)
-	_, err := mail.New(mail.Options{SessionsURL: c.SessionsURL})
+	_, err := c.composer()
 	check(err == nil, "NOTIFY_SESSIONS_URL", "%v", err)
 	for _, origin := range c.AllowedOrigins {
 		check(isOrigin(origin), "ALLOWED_ORIGINS", "%q is not an origin such as https://dashboard.example.com", origin)
@@ -130,6 +130,19 @@ func (c *config) settings() session.Settings {
 		},
 		AdminClaim: c.AdminClaim, UserStateTTL: c.UserStateTTL, FeedResync: c.FeedResync,
 	}
+}
+
+func (c *config) composer() (*mail.Composer, error) {
+	return mail.New(mail.Options{SessionsURL: c.SessionsURL})
+}
+
+// signInMail is what composes mails about new sign-ins, nil where they are off.
+func (c *config) signInMail() func(to, languages string, s session.Session) *session.Mail {
+	composer, err := c.composer()
+	if c.MailCollection == "" || err != nil { // which has been reported
+		return nil
+	}
+	return composer.SignIn
 }
 
 func (c *config) sockets() live.Options {

@@ -124,7 +124,7 @@ type tab struct {
 func (w *world) open(i *instance) *tab {
 	t := &tab{world: w}
 	t.peer = i.hub.Connect(t, session.Origin{})
-	w.Cleanup(func() { t.peer.Gone(0) })
+	w.Cleanup(func() { t.peer.Gone(wire.CloseNone) })
 	return t
 }
 

@@ -176,6 +176,8 @@ func TestAReaderThatFallsBehindIsTold(t *testing.T) {
 		}
 		tab.browse().wantClosed(4003, "", "") // right after
 		<-tab.cut
+		synctest.Wait()
+		w.counts.want(w.T, map[wire.CloseCode]int{wire.CloseSlow: 1})
 	})
 }
 

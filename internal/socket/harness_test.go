@@ -59,7 +59,8 @@ type world struct {
 	hub      *live.Hub
 	server   *Server
 	dial     func(context.Context) (net.Conn, error)
-	drain    func()        // the hub, once
+	drain    func() // the hub, once
+	counts   *counts
 	returned chan struct{} // one for each request whose handler has returned
 }
 
@@ -120,9 +121,11 @@ func start(t *testing.T, listener net.Listener, dial func(context.Context) (net.
 	log := slog.New(slog.DiscardHandler)
 	data, deadlines := memory.Open(session.NewClock()), live.NewDeadlines()
 	w := &world{
-		T: t, accounts: sessiontest.NewDirectory(), store: sessiontest.NewOutage(data),
+		T: t, accounts: sessiontest.NewDirectory(), store: sessiontest.NewOutage(data), counts: new(counts),
 		inbox: session.NewInbox(2 * feedResync), dial: dial, returned: make(chan struct{}, 10_000),
 	}
+	counted := options
+	counted.Meter = w.counts
 	settings := session.Settings{Policy: policy, AdminClaim: "admin", UserStateTTL: 5 * time.Minute, FeedResync: feedResync}
 	w.registry = session.NewRegistry(settings, session.Ports{
 		Store: w.store, Users: w.store, Publisher: w.store, Archive: w.store, Trail: w.store, Jobs: w.store,
@@ -130,7 +133,7 @@ func start(t *testing.T, listener net.Listener, dial func(context.Context) (net.
 		After: deadlines.After, Log: log,
 	})
 	w.gate = session.NewGate(w.registry, w.accounts)
-	w.hub = live.NewHub(options, w.gate, w.registry, w.inbox, deadlines, log)
+	w.hub = live.NewHub(counted, w.gate, w.registry, w.inbox, deadlines, log)
 	w.server = New(w.hub, func(origin string) bool { return origin == dashboard })
 	w.drain = sync.OnceFunc(func() { w.hub.Drain(context.WithoutCancel(t.Context())) })
 	w.inbox.Prove(time.Now())
