@@ -36,6 +36,8 @@ type config struct {
 	MaxSessions      int            `env:"MAX_SESSIONS" default:"5" help:"live sessions per user; empty: no limit"`
 	LimitPolicy      string         `env:"SESSION_LIMIT_POLICY" default:"evict" help:"beyond MAX_SESSIONS: evict the oldest, or reject the new one"`
 	TrustedProxies   []netip.Prefix `env:"TRUSTED_PROXIES" help:"CIDRs whose X-Forwarded-For is believed"`
+	GeoIPDB          string         `env:"GEOIP_DB" help:"file in MaxMind's format, City or Country, that says where sign-ins come from"`
+	GeoHeaders       string         `env:"GEO_HEADERS" help:"a trusted proxy that says so in headers: google, appengine or cloudflare"`
 	AllowedOrigins   []string       `env:"ALLOWED_ORIGINS" help:"exact origins of dashboards (dev: any loopback origin)"`
 	AdminClaim       string         `env:"ADMIN_CLAIM" default:"admin" help:"custom claim that must be true for an admin"`
 	Retention        time.Duration  `env:"RETENTION" default:"720h" help:"how long ended sessions are kept"`

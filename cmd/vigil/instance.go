@@ -14,6 +14,7 @@ import (
 
 	"github.com/vigilhq/vigil/handlers"
 	"github.com/vigilhq/vigil/internal/fireauth"
+	"github.com/vigilhq/vigil/internal/geoip"
 	"github.com/vigilhq/vigil/internal/live"
 	"github.com/vigilhq/vigil/internal/session"
 	"github.com/vigilhq/vigil/internal/socket"
@@ -51,6 +52,7 @@ type instance struct {
 	clock     *session.Clock
 	auth      *fireauth.Verifier
 	backend   backend
+	places    *geoip.Database
 	inbox     *session.Inbox
 	deadlines *live.Deadlines
 	registry  *session.Registry
@@ -61,9 +63,9 @@ type instance struct {
 }
 
 // newInstance wires an instance; nothing runs before run.
-func newInstance(c config, log *slog.Logger, clock *session.Clock, auth *fireauth.Verifier, b backend) *instance {
+func newInstance(c config, log *slog.Logger, clock *session.Clock, auth *fireauth.Verifier, b backend, places *geoip.Database) *instance {
 	i := &instance{
-		config: c, log: log, clock: clock, auth: auth, backend: b,
+		config: c, log: log, clock: clock, auth: auth, backend: b, places: places,
 		inbox: session.NewInbox(c.FeedResync), deadlines: live.NewDeadlines(),
 	}
 	i.registry = session.NewRegistry(c.settings(), session.Ports{
@@ -80,6 +82,7 @@ func (i *instance) handler() http.Handler {
 	return handlers.New(handlers.Options{
 		Gate: i.gate, Registry: i.registry, Socket: i.sockets.Serve,
 		OriginAllowed: i.config.allowedOrigin, TrustedProxies: i.config.TrustedProxies,
+		GeoHeaders: handlers.GeoHeaders(i.config.GeoHeaders), Locate: i.places.Locate,
 		Ready: []handlers.Check{
 			{Name: "draining", Check: i.notDraining},
 			{Name: "store", Check: i.backend.ping},

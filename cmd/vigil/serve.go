@@ -10,6 +10,7 @@ import (
 
 	"github.com/vigilhq/vigil/firestore"
 	"github.com/vigilhq/vigil/internal/fireauth"
+	"github.com/vigilhq/vigil/internal/geoip"
 	"github.com/vigilhq/vigil/internal/memory"
 	"github.com/vigilhq/vigil/internal/session"
 )
@@ -35,6 +36,11 @@ func newServe(env environment) *cobra.Command {
 }
 
 func serve(ctx context.Context, c config, log *slog.Logger) error {
+	places, err := openPlaces(c)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = places.Close() }() // it is only read from
 	clock := session.NewClock()
 	auth, err := openAuth(ctx, c, c.AuthEmulator, clock, log)
 	if err != nil {
@@ -46,7 +52,7 @@ func serve(ctx context.Context, c config, log *slog.Logger) error {
 	}
 	if c.Store == "memory" {
 		log.Warn("the store is this process's memory: run one instance only, and expect every session to be forgotten at its end")
-		return newInstance(c, log, clock, auth, memoryBackend(clock)).run(ctx, listener)
+		return newInstance(c, log, clock, auth, memoryBackend(clock), places).run(ctx, listener)
 	}
 	store, err := firestore.Open(ctx, firestore.Options{
 		ProjectID: c.ProjectID, EmulatorHost: c.FirestoreEmul, Retention: c.Retention, ResyncInterval: c.FeedResync,
@@ -57,7 +63,7 @@ func serve(ctx context.Context, c config, log *slog.Logger) error {
 	}
 	return newInstance(c, log, clock, auth, backend{
 		data: store, feed: store.Feed(), ping: store.Ping, close: store.Close,
-	}).run(ctx, listener)
+	}, places).run(ctx, listener)
 }
 
 func openAuth(ctx context.Context, c config, emulator string, clock *session.Clock, log *slog.Logger) (*fireauth.Verifier, error) {
@@ -68,6 +74,18 @@ func openAuth(ctx context.Context, c config, emulator string, clock *session.Clo
 		return nil, fmt.Errorf("open Firebase Authentication: %w", err)
 	}
 	return auth, nil
+}
+
+// openPlaces opens the file that says where addresses are, nil if there is to be none.
+func openPlaces(c config) (*geoip.Database, error) {
+	if c.GeoIPDB == "" {
+		return nil, nil
+	}
+	places, err := geoip.Open(c.GeoIPDB)
+	if err != nil {
+		return nil, settingError{"GEOIP_DB", err.Error()}
+	}
+	return places, nil
 }
 
 func memoryBackend(clock *session.Clock) backend {
