@@ -146,23 +146,31 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func FuzzUserAgent(f *testing.F) {
-	for agent := range agents {
-		f.Add(agent)
+func FuzzDevice(f *testing.F) {
+	for _, c := range devices {
+		f.Add(c.agent, c.brands, c.mobile, c.platform)
 	}
-	f.Add("(((;;;)))[[[/ / // http:// CrOS x86_64")
-	f.Fuzz(func(t *testing.T, header string) {
+	f.Add("(((;;;)))[[[/ / // http:// CrOS x86_64", `"a";v="1.2", (b c);v=3, ?1`, "?2", `"mac`)
+	f.Fuzz(func(t *testing.T, header, brands, mobile, platform string) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		r.Header.Set("User-Agent", header)
+		r.Header.Set("Sec-CH-UA", brands)
+		r.Header.Set("Sec-CH-UA-Mobile", mobile)
+		r.Header.Set("Sec-CH-UA-Platform", platform)
 		agent := userAgent(r)
 		if len(agent) > maxUserAgent || !utf8.ValidString(agent) {
 			t.Errorf("kept %q", agent)
 		}
-		d := deviceOf(agent)
+		d := deviceOf(agent, hintsOf(r.Header))
 		var known faults
 		known.oneOf("type", d.Type, deviceTypes...)
 		known.text("browser", d.Browser, maxText+20)
 		known.text("os", d.OS, maxText+20)
+		known.text("kind", d.Kind, 2*maxText+20)
+		known.oneOf("kind", strings.Split(d.Kind, "/")[0], d.Type)
+		if strings.Count(d.Kind, "/") != 2 {
+			t.Errorf("%q does not have three parts", d.Kind)
+		}
 		if known != nil {
 			t.Errorf("%+v: %v", d, known)
 		}
@@ -173,7 +181,7 @@ func FuzzClientIP(f *testing.F) {
 	f.Add("10.0.0.1:1", "1.2.3.4, 10.0.0.2")
 	f.Add("[::1]:1", "[::1%x]:80,::ffff:1.2.3.4,,")
 	trusted := netip.MustParsePrefix("10.0.0.0/8")
-	find := clientIP([]netip.Prefix{trusted})
+	find := newProxies([]netip.Prefix{trusted}).clientIP
 	f.Fuzz(func(t *testing.T, peer, named string) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		r.RemoteAddr = peer

@@ -17,7 +17,7 @@ func reject(w *world) {
 }
 
 func panics(w *world) {
-	w.options.Socket = func(http.ResponseWriter, *http.Request, string) { panic("oh") }
+	w.options.Socket = func(http.ResponseWriter, *http.Request, session.Origin) { panic("oh") }
 }
 
 // Every code of the table is the answer to some request.

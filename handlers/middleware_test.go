@@ -101,7 +101,7 @@ func TestMethodNotAllowed(t *testing.T) {
 				t.Errorf("%s: allow %q, want %q", target, got, allow)
 			}
 		}
-	}, func(w *world) { w.options.Socket = func(http.ResponseWriter, *http.Request, string) {} })
+	}, func(w *world) { w.options.Socket = func(http.ResponseWriter, *http.Request, session.Origin) {} })
 }
 
 func TestLog(t *testing.T) {
@@ -151,7 +151,7 @@ func TestPanic(t *testing.T) {
 		}()
 		w.do("GET", "/v1/ws", "")
 	}, func(w *world) {
-		w.options.Socket = func(http.ResponseWriter, *http.Request, string) { panic(http.ErrAbortHandler) }
+		w.options.Socket = func(http.ResponseWriter, *http.Request, session.Origin) { panic(http.ErrAbortHandler) }
 	})
 }
 
@@ -166,7 +166,7 @@ func TestPanicAfterAnswer(t *testing.T) {
 			t.Errorf("logged %v", line)
 		}
 	}, func(w *world) {
-		w.options.Socket = func(rw http.ResponseWriter, _ *http.Request, _ string) {
+		w.options.Socket = func(rw http.ResponseWriter, _ *http.Request, _ session.Origin) {
 			rw.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(rw, "{}")
 			panic("too late")
@@ -177,7 +177,7 @@ func TestPanicAfterAnswer(t *testing.T) {
 // The socket gets the connection, the client's address, and what belongs into its answer.
 func TestSocket(t *testing.T) {
 	w := newWorld(t, func(w *world) {
-		w.options.Socket = func(rw http.ResponseWriter, r *http.Request, clientIP string) {
+		w.options.Socket = func(rw http.ResponseWriter, r *http.Request, origin session.Origin) {
 			if r.Context().Done() == nil {
 				t.Error("the request has no context")
 			}
@@ -190,7 +190,7 @@ func TestSocket(t *testing.T) {
 				return
 			}
 			defer conn.Close()
-			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nX-Ip: "+clientIP+
+			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nX-Ip: "+origin.Address()+
 				"\r\nX-Request-Id: "+rw.Header().Get("X-Request-Id")+"\r\n\r\n")
 		}
 	})

@@ -87,13 +87,12 @@ func (a *api) toldBy(h http.Header, client netip.Addr, hops int) *session.Locati
 	if !ok || hops == 0 {
 		return nil
 	}
-	if h.Values(words.client) == nil && hops > 1 {
-		return nil
-	}
-	if h.Values(words.client) != nil {
-		if described, ok := parseIP(single(h, words.client)); !ok || described != client {
+	if h.Values(words.client) == nil {
+		if hops > 1 {
 			return nil
 		}
+	} else if described, ok := parseIP(single(h, words.client)); !ok || described != client {
+		return nil
 	}
 	return words.location(h)
 }

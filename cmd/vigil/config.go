@@ -43,6 +43,8 @@ type config struct {
 	IPPrefixV4       int            `env:"IP_PREFIX_V4" default:"32" help:"bits of an IPv4 address that name a network"`
 	IPPrefixV6       int            `env:"IP_PREFIX_V6" default:"64" help:"bits of an IPv6 address that name a network"`
 	TrustedProxies   []netip.Prefix `env:"TRUSTED_PROXIES" help:"CIDRs whose X-Forwarded-For is believed"`
+	GeoIPDB          string         `env:"GEOIP_DB" help:"file in MaxMind's format, City or Country, that says where sign-ins come from"`
+	GeoHeaders       string         `env:"GEO_HEADERS" help:"a trusted proxy that says so in headers: google, appengine or cloudflare"`
 	AllowedOrigins   []string       `env:"ALLOWED_ORIGINS" help:"exact origins of dashboards (dev: any loopback origin)"`
 	AdminClaim       string         `env:"ADMIN_CLAIM" default:"admin" help:"custom claim that must be true for an admin"`
 	Retention        time.Duration  `env:"RETENTION" default:"720h" help:"how long ended sessions are kept"`

@@ -74,6 +74,11 @@ func TestSettings(t *testing.T) {
 			variables: map[string]string{"NOTIFY_MAIL_COLLECTION": "", "NOTIFY_SESSIONS_URL": ""},
 			check:     func(c config) bool { return c.MailCollection == "" && c.SessionsURL == "" },
 		},
+		"places": {
+			variables: map[string]string{"GEOIP_DB": "/data/GeoLite2-City.mmdb", "GEO_HEADERS": "cloudflare", "TRUSTED_PROXIES": "10.0.0.0/8"},
+			check:     func(c config) bool { return c.GeoIPDB == "/data/GeoLite2-City.mmdb" && c.GeoHeaders == "cloudflare" },
+		},
+		"no places": {variables: map[string]string{"GEOIP_DB": "", "GEO_HEADERS": ""}, check: func(c config) bool { return c.GeoIPDB == "" }},
 		"emulators with leave": {
 			variables: map[string]string{"FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:9099", "ALLOW_EMULATORS": "true"},
 			check:     func(c config) bool { return c.AuthEmulator == "127.0.0.1:9099" },
@@ -131,6 +136,9 @@ func TestFaultsOfSettings(t *testing.T) {
 		"mail that links no page":         {variables: map[string]string{"NOTIFY_SESSIONS_URL": "sessions"}, faults: []string{"NOTIFY_SESSIONS_URL"}},
 		"metrics":                         {variables: map[string]string{"OPS_ADDR": "9464", "PPROF": "maybe"}, faults: []string{"OPS_ADDR", "PPROF"}},
 		"profiles without listener":       {variables: map[string]string{"OPS_ADDR": "", "PPROF": "true"}, faults: []string{"PPROF"}},
+		"headers of anybody":              {variables: map[string]string{"GEO_HEADERS": "google"}, faults: []string{"GEO_HEADERS"}},
+		"headers of an unheard one":       {variables: map[string]string{"GEO_HEADERS": "Google", "TRUSTED_PROXIES": "10.0.0.0/8"}, faults: []string{"GEO_HEADERS"}},
+		"headers of a misspelt one":       {variables: map[string]string{"GEO_HEADERS": "google", "TRUSTED_PROXIES": "10"}, faults: []string{"TRUSTED_PROXIES"}},
 		"dev": {dev: true, variables: map[string]string{"STORE": "firestore", "IDENTITY_ADDR": "here", "FIREBASE_PROJECT_ID": "", "TENANT_ID": "t"},
 			faults: []string{"FIREBASE_PROJECT_ID", "IDENTITY_ADDR", "STORE", "TENANT_ID"}},
 		"dev open to the network":         {dev: true, variables: map[string]string{"ADDR": ":8080", "IDENTITY_ADDR": "0.0.0.0:9099", "OPS_ADDR": ":9464"}, faults: []string{"ADDR", "IDENTITY_ADDR", "OPS_ADDR"}},
@@ -166,6 +174,18 @@ func TestOrigins(t *testing.T) {
 	} {
 		if got := [2]bool{dev.allowedOrigin(origin), listed.allowedOrigin(origin)}; got != want {
 			t.Errorf("%q: %v, want %v", origin, got, want)
+		}
+	}
+}
+
+// A file that cannot be used stops the start, whichever command it is.
+func TestUnusablePlaces(t *testing.T) {
+	nothing := func(string) (string, bool) { return "", false }
+	for _, args := range [][]string{{"dev"}, {"serve", "--firebase-project-id=demo"}} {
+		var out bytes.Buffer
+		err := run(t.Context(), append(args, "--geoip-db=config.go"), nothing, &out, &out)
+		if err == nil || !strings.Contains(err.Error(), "GEOIP_DB: open config.go as a MaxMind database") {
+			t.Errorf("%v: %v", args, err)
 		}
 	}
 }

@@ -46,6 +46,11 @@ func newDev(env environment) *cobra.Command {
 }
 
 func dev(ctx context.Context, c config, log *slog.Logger, stdout io.Writer) error {
+	places, err := openPlaces(c)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = places.Close() }() // it is only read from
 	accounts, err := identity.New(identity.Options{ProjectID: c.ProjectID, Logger: log})
 	if err != nil {
 		return err
@@ -82,7 +87,7 @@ func dev(ctx context.Context, c config, log *slog.Logger, stdout io.Writer) erro
 	if err != nil {
 		return settingError{"ADDR", err.Error()}
 	}
-	i := newInstance(c, log, clock, auth, m, memoryBackend(clock))
+	i := newInstance(c, log, parts{clock, auth, m, memoryBackend(clock), places})
 	if err := introduce(stdout, c, listener.Addr(), identityListener.Addr(), opsAddr); err != nil {
 		return errors.Join(err, listener.Close())
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/vigilhq/vigil/handlers"
 	"github.com/vigilhq/vigil/internal/fireauth"
+	"github.com/vigilhq/vigil/internal/geoip"
 	"github.com/vigilhq/vigil/internal/live"
 	"github.com/vigilhq/vigil/internal/metrics"
 	"github.com/vigilhq/vigil/internal/session"
@@ -53,12 +54,9 @@ type backend struct {
 
 // instance is one running service.
 type instance struct {
-	config    config
-	log       *slog.Logger
-	clock     *session.Clock
-	auth      *fireauth.Verifier
-	metrics   *metrics.Metrics
-	backend   backend
+	config config
+	log    *slog.Logger
+	parts
 	inbox     *session.Inbox
 	deadlines *live.Deadlines
 	registry  *session.Registry
@@ -68,25 +66,33 @@ type instance struct {
 	draining  atomic.Bool
 }
 
+// parts are what an instance is wired from.
+type parts struct {
+	clock   *session.Clock
+	auth    *fireauth.Verifier
+	metrics *metrics.Metrics
+	backend backend
+	places  *geoip.Database // nil: places are unknown
+}
+
 // newInstance wires an instance; nothing runs before run.
-func newInstance(
-	c config, log *slog.Logger, clock *session.Clock, auth *fireauth.Verifier, m *metrics.Metrics, b backend,
-) *instance {
+func newInstance(c config, log *slog.Logger, p parts) *instance {
 	i := &instance{
-		config: c, log: log, clock: clock, auth: auth, metrics: m, backend: b,
+		parts: p, config: c, log: log,
 		inbox: session.NewInbox(c.FeedResync), deadlines: live.NewDeadlines(),
 	}
+	data := p.backend.data
 	i.registry = session.NewRegistry(c.settings(), session.Ports{
-		Store: b.data, Users: b.data, Publisher: b.data, Archive: b.data, Trail: b.data, Jobs: b.data,
-		Accounts: auth, Editor: auth, Clock: clock, Inbox: i.inbox, After: i.deadlines.After, Log: log, Meter: m,
-		SignInMail: c.signInMail(),
+		Store: data, Users: data, Publisher: data, Archive: data, Trail: data, Jobs: data,
+		Accounts: p.auth, Editor: p.auth, Clock: p.clock, Inbox: i.inbox, After: i.deadlines.After,
+		SignInMail: c.signInMail(), Meter: p.metrics, Log: log,
 	})
-	i.gate = session.NewGate(i.registry, auth)
+	i.gate = session.NewGate(i.registry, p.auth)
 	sockets := c.sockets()
-	sockets.Meter = m
+	sockets.Meter = p.metrics
 	i.hub = live.NewHub(sockets, i.gate, i.registry, i.inbox, i.deadlines, log)
 	i.sockets = socket.New(i.hub, c.allowedOrigin)
-	m.Watch(metrics.Gauges{Sockets: i.hub.Sockets, FeedAge: i.inbox.Age, Ready: i.ready, ClockOffset: clock.Offset})
+	p.metrics.Watch(metrics.Gauges{Sockets: i.hub.Sockets, FeedAge: i.inbox.Age, Ready: i.ready, ClockOffset: p.clock.Offset})
 	return i
 }
 
@@ -105,6 +111,7 @@ func (i *instance) handler() http.Handler {
 	return handlers.New(handlers.Options{
 		Gate: i.gate, Registry: i.registry, Socket: i.sockets.Serve,
 		OriginAllowed: i.config.allowedOrigin, TrustedProxies: i.config.TrustedProxies,
+		GeoHeaders: handlers.GeoHeaders(i.config.GeoHeaders), Locate: i.places.Locate,
 		Ready: i.checks(), Log: i.log, Meter: i.metrics,
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vigilhq/vigil/firestore"
 	"github.com/vigilhq/vigil/internal/fireauth"
+	"github.com/vigilhq/vigil/internal/geoip"
 	"github.com/vigilhq/vigil/internal/memory"
 	"github.com/vigilhq/vigil/internal/metrics"
 	"github.com/vigilhq/vigil/internal/session"
@@ -36,6 +37,11 @@ func newServe(env environment) *cobra.Command {
 }
 
 func serve(ctx context.Context, c config, log *slog.Logger) error {
+	places, err := openPlaces(c)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = places.Close() }() // it is only read from
 	clock, m := session.NewClock(), metrics.New()
 	auth, err := openAuth(ctx, c, c.AuthEmulator, clock, m, log)
 	if err != nil {
@@ -50,20 +56,27 @@ func serve(ctx context.Context, c config, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("ADDR: %w", err)
 	}
+	store, err := openBackend(ctx, c, clock, m, log)
+	if err != nil {
+		return err
+	}
+	return newInstance(c, log, parts{clock, auth, m, store, places}).run(ctx, listener)
+}
+
+// openBackend opens the store that the settings name.
+func openBackend(ctx context.Context, c config, clock *session.Clock, m *metrics.Metrics, log *slog.Logger) (backend, error) {
 	if c.Store == "memory" {
 		log.Warn("the store is this process's memory: run one instance only, and expect every session to be forgotten at its end")
-		return newInstance(c, log, clock, auth, m, memoryBackend(clock)).run(ctx, listener)
+		return memoryBackend(clock), nil
 	}
 	store, err := firestore.Open(ctx, firestore.Options{
 		ProjectID: c.ProjectID, EmulatorHost: c.FirestoreEmul, Retention: c.Retention, ResyncInterval: c.FeedResync,
 		MailCollection: c.MailCollection, Meter: m, Clock: clock, Logger: log,
 	})
 	if err != nil {
-		return fmt.Errorf("open firestore: %w", err)
+		return backend{}, fmt.Errorf("open firestore: %w", err)
 	}
-	return newInstance(c, log, clock, auth, m, backend{
-		data: store, feed: store.Feed(), ping: store.Ping, close: store.Close,
-	}).run(ctx, listener)
+	return backend{data: store, feed: store.Feed(), ping: store.Ping, close: store.Close}, nil
 }
 
 func openAuth(
@@ -76,6 +89,18 @@ func openAuth(
 		return nil, fmt.Errorf("open Firebase Authentication: %w", err)
 	}
 	return auth, nil
+}
+
+// openPlaces opens the file that says where addresses are, nil if there is to be none.
+func openPlaces(c config) (*geoip.Database, error) {
+	if c.GeoIPDB == "" {
+		return nil, nil
+	}
+	places, err := geoip.Open(c.GeoIPDB)
+	if err != nil {
+		return nil, settingError{"GEOIP_DB", err.Error()}
+	}
+	return places, nil
 }
 
 func memoryBackend(clock *session.Clock) backend {

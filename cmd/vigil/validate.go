@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/vigilhq/vigil/handlers"
 	"github.com/vigilhq/vigil/internal/live"
 	"github.com/vigilhq/vigil/internal/mail"
 	"github.com/vigilhq/vigil/internal/session"
@@ -60,6 +61,10 @@ func (c *config) faults(unread map[string]bool) []error {
 	check(c.SocketsPerSess > 0, "SOCKETS_PER_SESSION", "must be at least 1")
 	check(c.LimitPolicy == "evict" || c.LimitPolicy == "reject", "SESSION_LIMIT_POLICY", "%q is neither evict nor reject", c.LimitPolicy)
 	check(c.LogFormat == "text" || c.LogFormat == "json", "LOG_FORMAT", "%q is neither text nor json", c.LogFormat)
+	check(c.GeoHeaders == "" || handlers.GeoHeaders(c.GeoHeaders).Known(), "GEO_HEADERS",
+		"%q is none of google, appengine, cloudflare", c.GeoHeaders)
+	check(c.GeoHeaders == "" || len(c.TrustedProxies) > 0 || unread["TRUSTED_PROXIES"], "GEO_HEADERS",
+		"needs TRUSTED_PROXIES: from anybody else than a known proxy, such headers are worth nothing")
 	check(c.AdminClaim != "", "ADMIN_CLAIM", "must name a claim")
 	check(isAddress(c.Addr), "ADDR", "%q is not host:port", c.Addr)
 	check(c.OpsAddr == "" || isAddress(c.OpsAddr), "OPS_ADDR", "%q is not host:port", c.OpsAddr)

@@ -16,7 +16,7 @@ import (
 	"github.com/vigilhq/vigil/internal/session"
 )
 
-// Database is an open file. Safe for concurrent use.
+// Database is an open file. Safe for concurrent use. A nil Database knows no place.
 type Database struct {
 	mu     sync.RWMutex // closing takes the memory away that look-ups read
 	reader *maxminddb.Reader
@@ -83,7 +83,7 @@ func check(reader *maxminddb.Reader) error {
 // that is damaged is as good as none: it keeps nobody from signing in.
 func (d *Database) Locate(ip netip.Addr) *session.Location {
 	ip = ip.Unmap()
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
+	if d == nil || !ip.IsGlobalUnicast() || ip.IsPrivate() {
 		return nil
 	}
 	d.mu.RLock()
@@ -129,6 +129,9 @@ func position(latitude, longitude, radius float64) *session.Position {
 
 // Close gives the file back. Look-ups may still be under way, and may still come.
 func (d *Database) Close() error {
+	if d == nil {
+		return nil
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = true

@@ -172,6 +172,13 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+func TestNoDatabase(t *testing.T) {
+	var d *Database
+	if got, err := d.Locate(netip.MustParseAddr("187.190.1.2")), d.Close(); got != nil || err != nil {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 // Requests that have not ended when the process does may still ask.
 func TestCloseBesideLookups(t *testing.T) {
 	d, err := Open(save(t, cities(t)))
