@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -32,6 +31,8 @@ type Options struct {
 	Ready []Check
 	// RequestTimeout bounds every request but the WebSocket's. Zero: [DefaultRequestTimeout].
 	RequestTimeout time.Duration
+	// Limits bound how fast requests are taken. Zero: they do not.
+	Limits Limits
 	// Log takes a line per request, without any token. Nil: nothing is logged.
 	Log *slog.Logger
 }
@@ -55,21 +56,20 @@ func New(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &api{Options: o}
+	a := &api{Options: o, buckets: o.Limits.buckets(), document: OpenAPI()}
 
 	e := echo.New()
 	e.HTTPErrorHandler = a.fail
 	e.IPExtractor = clientIP(o.TrustedProxies)
 	e.Use(stamp, a.record, recovered, a.cors, whole)
 	// A group with middleware would answer 404 to a wrong method, so each route gets its own.
-	for _, r := range slices.Concat(a.sessionRoutes(), a.tokenRoutes(), a.adminRoutes(), a.healthRoutes()) {
-		e.Add(r.method, r.path, r.handle, a.timeout)
-	}
-	if o.Socket != nil {
-		e.GET("/v1/ws", func(c echo.Context) error {
-			o.Socket(c.Response(), c.Request(), c.RealIP())
-			return nil
-		})
+	for _, r := range a.routes() {
+		switch {
+		case r.path != pathSocket:
+			e.Add(r.method, r.path, r.handle, r.known, a.timeout)
+		case o.Socket != nil: // it outlives every timeout
+			e.Add(r.method, r.path, r.handle, r.known)
+		}
 	}
 	return e
 }
@@ -77,12 +77,8 @@ func New(o Options) http.Handler {
 // api is what the handlers work with.
 type api struct {
 	Options
-}
-
-// route is a line of the contract's table.
-type route struct {
-	method, path string
-	handle       echo.HandlerFunc
+	buckets  map[class]*buckets
+	document []byte
 }
 
 func contextOf(c echo.Context) context.Context { return c.Request().Context() }

@@ -30,6 +30,12 @@ const (
 	ReasonReplaced           Reason = "replaced"            // the same device signed in again
 )
 
+// Reasons are all of them.
+var Reasons = []Reason{
+	ReasonLogout, ReasonRevoked, ReasonAdminRevoked, ReasonTokensRevoked, ReasonIdleTimeout, ReasonAbsoluteTimeout, ReasonSessionLimit,
+	ReasonIPChanged, ReasonUserDisabled, ReasonUserDeleted, ReasonCredentialsChanged, ReasonReplaced,
+}
+
 // Session is one sign-in of one account on one device. Times are in store time, see [Clock].
 type Session struct {
 	ID             ID
@@ -67,7 +73,7 @@ type Device struct {
 
 // Location is where a session signed in.
 type Location struct {
-	Country string `json:"country"` // ISO 3166-1 alpha-2
+	Country string `json:"country" description:"ISO 3166-1 alpha-2"`
 	Region  string `json:"region"`
 	City    string `json:"city"`
 }
