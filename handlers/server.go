@@ -64,12 +64,11 @@ func New(o Options) http.Handler {
 	e.Use(stamp, a.record, recovered, a.cors, whole)
 	// A group with middleware would answer 404 to a wrong method, so each route gets its own.
 	for _, r := range a.routes() {
-		switch {
-		case r.path != pathSocket:
-			e.Add(r.method, r.path, r.handle, r.known, a.timeout)
-		case o.Socket != nil: // it outlives every timeout
-			e.Add(r.method, r.path, r.handle, r.known)
+		around := []echo.MiddlewareFunc{r.known, a.timeout}
+		if r.path == pathSocket {
+			around = around[:1] // it outlives every timeout
 		}
+		e.Add(r.method, r.path, r.handle, around...)
 	}
 	return e
 }

@@ -15,12 +15,15 @@ func (a *api) socketRoutes() []route {
 		method: http.MethodGet, path: pathSocket, access: a.open(a.upgrade), limit: classHandshake,
 		name: "socket", summary: "The WebSocket: its messages and close codes are described in docs/websocket.md",
 		answers: []answer{{http.StatusSwitchingProtocols, "The WebSocket protocol from here on.", nil, nil}},
-		codes:   []session.Code{session.CodeInvalidRequest, session.CodeForbidden, session.CodeUnavailable},
+		codes:   []session.Code{session.CodeInvalidRequest, session.CodeForbidden, session.CodeNotFound, session.CodeUnavailable},
 	}}
 }
 
 // upgrade hands the connection over.
 func (a *api) upgrade(c echo.Context) error {
+	if a.Socket == nil {
+		return echo.ErrNotFound
+	}
 	a.Socket(c.Response(), c.Request(), c.RealIP())
 	return nil
 }
