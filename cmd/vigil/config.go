@@ -49,6 +49,7 @@ type config struct {
 	WSAuthTimeout    time.Duration  `env:"WS_AUTH_TIMEOUT" default:"10s" help:"how long a socket may take to send its first frame"`
 	WSReauthGrace    time.Duration  `env:"WS_REAUTH_GRACE" default:"10s" help:"how long a socket may take to renew an invalid token"`
 	SocketsPerSess   int            `env:"SOCKETS_PER_SESSION" default:"50" help:"open sockets per session; the oldest makes room"`
+	RateLimits       string         `env:"RATE_LIMITS" default:"register=30/m:60,sensitive=10/m:20,api=50/s:200,handshake=50/s:500" help:"rate and burst per user, or per address where there is no user; off or empty: none"`
 	LogFormat        string         `env:"LOG_FORMAT" default:"json" dev:"text" help:"text, or json in Cloud Logging's field names"`
 	LogLevel         slog.Level     `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error"`
 	dev              bool

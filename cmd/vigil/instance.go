@@ -77,6 +77,7 @@ func newInstance(c config, log *slog.Logger, clock *session.Clock, auth *fireaut
 }
 
 func (i *instance) handler() http.Handler {
+	limits, _ := rateLimits(i.config.RateLimits) // loadConfig has refused what is wrong
 	return handlers.New(handlers.Options{
 		Gate: i.gate, Registry: i.registry, Socket: i.sockets.Serve,
 		OriginAllowed: i.config.allowedOrigin, TrustedProxies: i.config.TrustedProxies,
@@ -87,7 +88,7 @@ func (i *instance) handler() http.Handler {
 			{Name: "identity", Check: i.auth.Ready},
 			{Name: "clock", Check: i.clockIsRight},
 		},
-		Log: i.log,
+		Limits: limits, Log: i.log,
 	})
 }
 

@@ -53,6 +53,10 @@ func (c *config) faults(unread map[string]bool) []error {
 	check(c.AdminClaim != "", "ADMIN_CLAIM", "must name a claim")
 	check(isAddress(c.Addr), "ADDR", "%q is not host:port", c.Addr)
 	check(c.ProjectID != "", "FIREBASE_PROJECT_ID", "not set, and neither GOOGLE_CLOUD_PROJECT nor the credentials name a project")
+	_, wrong := rateLimits(c.RateLimits)
+	for _, fault := range wrong {
+		check(false, "RATE_LIMITS", "%s", fault)
+	}
 	for _, origin := range c.AllowedOrigins {
 		check(isOrigin(origin), "ALLOWED_ORIGINS", "%q is not an origin such as https://dashboard.example.com", origin)
 	}
