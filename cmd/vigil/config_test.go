@@ -183,6 +183,10 @@ func TestUsage(t *testing.T) {
 	if err := run(t.Context(), []string{"serve", "--help"}, nothing, &out, &out); err != nil || !strings.Contains(out.String(), "--idle-timeout") {
 		t.Errorf("%v: %s", err, out.String())
 	}
+	out.Reset()
+	if err := run(t.Context(), []string{"openapi"}, nothing, &out, &out); err != nil || strings.TrimSpace(out.String()) != string(handlers.OpenAPI()) {
+		t.Errorf("%v: %s", err, out.String())
+	}
 	if code := exitCode(errors.New("it broke")); code != 1 {
 		t.Errorf("exit code %d of a failure", code)
 	}
