@@ -11,8 +11,9 @@ TESTFLAGS ?=
 LINT    := $(GO) tool -modfile=tools/go.mod golangci-lint
 PROFILE := coverage/go.coverprofile
 JSSDK   := internal/identity/testdata/jssdk
+REDOCLY := handlers/testdata/redocly
 # npm writes this file last, so it is there and new when node_modules is what package-lock.json says.
-JSSDK_INSTALLED := $(JSSDK)/node_modules/.package-lock.json
+INSTALLED := $(addsuffix /node_modules/.package-lock.json,$(JSSDK) $(REDOCLY))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -36,10 +37,10 @@ build: ## the programs, into bin/
 # Cheap checks come first and the tests last, so that a run ends with their summary.
 
 .PHONY: test
-test: can-race can-emulate can-node $(JSSDK_INSTALLED) format vet lint go-test ## everything, after installing what it needs
+test: can-race can-emulate can-node $(INSTALLED) format vet lint lint-openapi go-test ## everything, after installing what it needs
 
 .PHONY: check
-check: can-race can-emulate can-node is-installed format vet lint go-test ## the same without npm ci
+check: can-race can-emulate can-node is-installed format vet lint lint-openapi go-test ## the same without npm ci
 
 .PHONY: format
 format: ## fail on files that gofmt would change
@@ -58,6 +59,11 @@ vet: ## go vet
 lint: ## the linters of .golangci.yml; the first run compiles them, which takes minutes
 	$(LINT) run ./...
 
+.PHONY: lint-openapi
+lint-openapi: $(REDOCLY)/node_modules/.package-lock.json ## an independent linter on the description that `vigil openapi` prints
+	@mkdir -p bin && $(GO) run ./cmd/vigil openapi >bin/openapi.json
+	cd $(REDOCLY) && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(NODE) node_modules/@redocly/cli/bin/cli.js lint $(CURDIR)/bin/openapi.json
+
 .PHONY: go-test
 go-test:
 	@mkdir -p $(dir $(PROFILE))
@@ -71,7 +77,7 @@ cover: ## the last test run's coverage by package, and whether it is enough
 
 .PHONY: clean
 clean: ## remove what the targets above have made
-	rm -rf bin coverage $(JSSDK)/node_modules
+	rm -rf bin coverage $(JSSDK)/node_modules $(REDOCLY)/node_modules
 
 # --- what the tests need ---------------------------------------------------------------------------------------------
 
@@ -87,15 +93,16 @@ can-emulate:
 .PHONY: can-node
 can-node:
 	@command -v $(NODE) >/dev/null && command -v $(NPM) >/dev/null || \
-		{ echo "vigil: no Node.js: the tests run the real Firebase client SDK and need Node 20 or newer, with npm" >&2; exit 1; }
+		{ echo "vigil: no Node.js: the tests run the real Firebase client SDK and a linter, and need Node 20 or newer, with npm" >&2; exit 1; }
 	@major=$$($(NODE) -p 'process.versions.node.split(".")[0]') && [ "$$major" -ge 20 ] || \
-		{ echo "vigil: Node $$major is too old: the tests run the real Firebase client SDK and need Node 20 or newer" >&2; exit 1; }
+		{ echo "vigil: Node $$major is too old: the tests run the real Firebase client SDK and a linter, and need Node 20 or newer" >&2; exit 1; }
 
 .PHONY: is-installed
 is-installed:
-	@[ -f $(JSSDK_INSTALLED) ] && [ ! $(JSSDK)/package-lock.json -nt $(JSSDK_INSTALLED) ] || \
-		{ echo "vigil: $(JSSDK)/node_modules is not what package-lock.json says: run 'make test', which installs it" >&2; exit 1; }
+	@for folder in $(JSSDK) $(REDOCLY); do \
+		[ -f $$folder/node_modules/.package-lock.json ] && [ ! $$folder/package-lock.json -nt $$folder/node_modules/.package-lock.json ] || \
+		{ echo "vigil: $$folder/node_modules is not what package-lock.json says: run 'make test', which installs it" >&2; exit 1; }; done
 
-$(JSSDK_INSTALLED): $(JSSDK)/package-lock.json
-	cd $(JSSDK) && $(NPM) ci --ignore-scripts --no-audit --no-fund
+$(INSTALLED): %/node_modules/.package-lock.json: %/package-lock.json
+	cd $* && $(NPM) ci --ignore-scripts --no-audit --no-fund
 	@touch $@

@@ -10,10 +10,36 @@ import (
 
 func (a *api) adminRoutes() []route {
 	return []route{
-		{http.MethodGet, "/v1/admin/users/:uid/sessions", a.admin(a.userSessions)},
-		{http.MethodPost, "/v1/admin/users/:uid/revoke", a.recentAdmin(a.revoke)},
-		{http.MethodDelete, "/v1/admin/sessions/:id", a.recentAdmin(a.adminEnd)},
+		{
+			method: http.MethodGet, path: "/v1/admin/users/:uid/sessions", access: a.admin(a.userSessions),
+			name: "userSessions", summary: "A user's sessions, ended ones within the retention included",
+			answers: []answer{{http.StatusOK, "The sessions.", sessionList{}, nil}},
+		},
+		{
+			method: http.MethodPost, path: "/v1/admin/users/:uid/revoke", access: a.recentAdmin(a.revoke),
+			name: "revokeUser", summary: "End everything that a user has", query: []parameter{self}, body: revokeBody{},
+			answers: []answer{{http.StatusOK, "All sign-ins up to now are refused.", revocation{}, nil}},
+		},
+		{
+			method: http.MethodDelete, path: "/v1/admin/sessions/:id", access: a.recentAdmin(a.adminEnd),
+			name: "adminEndSession", summary: "End one session of any user", query: []parameter{self},
+			answers: []answer{{http.StatusNoContent, "It is over.", nil, nil}},
+		},
 	}
+}
+
+// self is the parameter of every action that may end the caller's own session.
+var self = parameter{"self", "End the admin's own session, too.", false, object{"type": "boolean", "default": false}}
+
+// revokeBody is what an admin says to a revocation.
+type revokeBody struct {
+	Reason string `json:"reason,omitempty" maxLength:"256" description:"a note for the audit"`
+}
+
+// revocation is the answer to one.
+type revocation struct {
+	Ended     int               `json:"ended"`
+	RevokedAt session.Timestamp `json:"revokedAt"`
 }
 
 func (a *api) userSessions(c echo.Context, caller session.Admission) error {
@@ -40,9 +66,7 @@ func (a *api) revoke(c echo.Context, caller session.Admission) error {
 	if err != nil {
 		return err
 	}
-	in, err := bodyOf[struct {
-		Reason string `json:"reason"`
-	}](c)
+	in, err := bodyOf[revokeBody](c)
 	if err != nil {
 		return err
 	}
@@ -55,10 +79,7 @@ func (a *api) revoke(c echo.Context, caller session.Admission) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, struct {
-		ended
-		RevokedAt session.Timestamp `json:"revokedAt"`
-	}{ended{done.Ended}, session.Timestamp(done.RevokedAt)})
+	return c.JSON(http.StatusOK, revocation{done.Ended, session.Timestamp(done.RevokedAt)})
 }
 
 func (a *api) adminEnd(c echo.Context, caller session.Admission) error {
@@ -83,7 +104,7 @@ func userIDOf(c echo.Context) (session.UserID, error) {
 
 // spareCaller finds fault with an action that would end the caller's own session unless ?self=true says that it is meant.
 func spareCaller(c echo.Context, own bool) *query {
-	q := queryOf(c, "self")
+	q := queryOf(c)
 	if self := q.flag("self"); own && !self {
 		q.add("self", msgSelf)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -41,7 +40,7 @@ func bodyOf[T any](c echo.Context) (T, error) {
 	case errors.As(err, &large):
 		return into, &session.Error{Op: "read body", Code: codeTooLarge}
 	case err != nil:
-		return into, faults{{fieldBody, msgRead}}
+		return into, faults{{fieldBody, msgRead, nil}}
 	case len(bytes.TrimSpace(data)) == 0:
 		return into, nil
 	}
@@ -52,7 +51,7 @@ func bodyOf[T any](c echo.Context) (T, error) {
 // spelled in the struct, and only once, and names every field that is wrong. Null is absent.
 func decode(data []byte, into any) error {
 	if !utf8.Valid(data) || !json.Valid(data) {
-		return faults{{fieldBody, msgSyntax}}
+		return faults{{fieldBody, msgSyntax, nil}}
 	}
 	var f faults
 	decodeObject(&f, "", data, reflect.ValueOf(into).Elem())
@@ -125,7 +124,7 @@ func msgFor(k reflect.Kind) string {
 func (f *faults) text(field, value string, most int) string {
 	value = strings.TrimSpace(value)
 	if utf8.RuneCountInString(value) > most {
-		f.add(field, fmt.Sprintf(msgLong, most))
+		f.add(field, msgLong, most)
 	}
 	if strings.ContainsFunc(value, unprintable) {
 		f.add(field, msgPrintable)
@@ -141,7 +140,7 @@ func unprintable(r rune) bool {
 // oneOf checks that a value is one of those allowed.
 func (f *faults) oneOf(field, value string, allowed ...string) {
 	if !slices.Contains(allowed, value) {
-		f.add(field, fmt.Sprintf(msgOneOf, strings.Join(allowed, ", ")))
+		f.add(field, msgOneOf, strings.Join(allowed, ", "))
 	}
 }
 
@@ -159,9 +158,10 @@ type query struct {
 	values url.Values
 }
 
-// queryOf reads the query of a request, which may have each of the given parameters once: a limit that is misspelled is
+// queryOf reads the query of a request, which may have each of its route's parameters once: a limit that is misspelled is
 // not to go unnoticed.
-func queryOf(c echo.Context, known ...string) *query {
+func queryOf(c echo.Context) *query {
+	known := routeOf(c).query
 	values, err := url.ParseQuery(c.Request().URL.RawQuery)
 	q := &query{values: values}
 	if err != nil {
@@ -174,7 +174,7 @@ func queryOf(c echo.Context, known ...string) *query {
 	slices.Sort(names)
 	for _, name := range names {
 		switch {
-		case !slices.Contains(known, name):
+		case !slices.ContainsFunc(known, func(p parameter) bool { return p.name == name }):
 			q.add(name, msgUnknown)
 		case len(values[name]) > 1:
 			q.add(name, msgOnce)

@@ -25,7 +25,7 @@ func fieldsOf(t *testing.T, err error) []string {
 	}
 	var fields []string
 	for _, each := range f {
-		fields = append(fields, each.Field)
+		fields = append(fields, each.field)
 	}
 	return fields
 }

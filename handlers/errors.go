@@ -18,6 +18,7 @@ const (
 	codeMethodNotAllowed session.Code = "method_not_allowed"
 	codeTooLarge         session.Code = "too_large"
 	codeInternal         session.Code = "internal"
+	codeRateLimited      session.Code = "rate_limited"
 )
 
 // table says how each code is answered. Title names the problem, detail tells a person what to do about it.
@@ -53,6 +54,8 @@ var table = map[session.Code]struct {
 		"The account has as many sessions as it may have. End one of them first."},
 	codeTooLarge: {http.StatusRequestEntityTooLarge, "Body too large",
 		"The body of a request has at most 64 KiB."},
+	codeRateLimited: {http.StatusTooManyRequests, "Too many requests",
+		"Too many requests at once. Try again after the time that Retry-After says."},
 	codeInternal: {http.StatusInternalServerError, "Internal error",
 		"Something went wrong here. The request id helps to find out what."},
 	session.CodeUnavailable: {http.StatusServiceUnavailable, "Unavailable",
@@ -78,10 +81,16 @@ const (
 	msgQuery     = "is not valid"
 )
 
-// fault is one thing that is wrong with a request.
+// fault is one thing that is wrong with a request. Message is English, for fmt.Sprintf where there are args.
 type fault struct {
-	Field   string `json:"field"`
-	Message string `json:"message"`
+	field, message string
+	args           []any
+}
+
+// faultView is a fault as it is shown.
+type faultView struct {
+	Field   string `json:"field" description:"body, query or the name of a header where no single field is at fault"`
+	Message string `json:"message" description:"for people, in the language of the answer"`
 }
 
 // faults is the error invalid_request, with each field that is wrong.
@@ -90,9 +99,9 @@ type faults []fault
 // maxFaults bounds the answer to a request that is nothing but wrong.
 const maxFaults = 16
 
-func (f *faults) add(field, message string) {
+func (f *faults) add(field, message string, args ...any) {
 	if len(*f) < maxFaults {
-		*f = append(*f, fault{clip(field, maxText), message})
+		*f = append(*f, fault{clip(field, maxText), message, args})
 	}
 }
 
@@ -106,7 +115,7 @@ func (f faults) err() error {
 
 // Error names the fields, not what they hold.
 func (f faults) Error() string {
-	return fmt.Sprintf("%s: %d faults, first: %s %s", session.CodeInvalidRequest, len(f), f[0].Field, f[0].Message)
+	return fmt.Sprintf("%s: %d faults, first: %s %s", session.CodeInvalidRequest, len(f), f[0].field, in(languages[0], f[0].message, f[0].args...))
 }
 
 // Unwrap makes it an error of the domain.
@@ -114,16 +123,16 @@ func (f faults) Unwrap() error { return &session.Error{Code: session.CodeInvalid
 
 // problem is an answer of RFC 9457.
 type problem struct {
-	Type      string             `json:"type"`
-	Title     string             `json:"title"`
+	Type      string             `json:"type" format:"uri" description:"urn:vigil:problem: and the code"`
+	Title     string             `json:"title" description:"for people, in the language of the answer"`
 	Status    int                `json:"status"`
-	Detail    string             `json:"detail"`
+	Detail    string             `json:"detail" description:"for people, in the language of the answer"`
 	Code      session.Code       `json:"code"`
 	RequestID string             `json:"requestId"`
-	Reason    session.Reason     `json:"reason,omitempty"` // why a session ended
+	Reason    session.Reason     `json:"reason,omitempty" description:"why the session ended"`
 	EndedAt   *session.Timestamp `json:"endedAt,omitempty"`
-	MaxAge    *int64             `json:"maxAge,omitempty"` // seconds
-	Errors    faults             `json:"errors,omitempty"`
+	MaxAge    *int64             `json:"maxAge,omitempty" description:"seconds that a sign-in may be old"`
+	Errors    []faultView        `json:"errors,omitempty" description:"each field that is wrong"`
 }
 
 const (
@@ -167,12 +176,16 @@ func (a *api) fail(err error, c echo.Context) {
 		return
 	}
 	e := errorOf(err)
-	row := table[e.Code]
+	row, lang := table[e.Code], languageOf(c)
 	p := problem{
-		Type: problemType + string(e.Code), Title: row.title, Status: row.status, Detail: shown(e),
+		Type: problemType + string(e.Code), Title: in(lang, row.title), Status: row.status, Detail: in(lang, shown(e)),
 		Code: e.Code, RequestID: requestID(c), Reason: e.Reason,
 	}
-	errors.As(err, &p.Errors)
+	var wrong faults
+	errors.As(err, &wrong)
+	for _, f := range wrong {
+		p.Errors = append(p.Errors, faultView{f.field, in(lang, f.message, f.args...)})
+	}
 	if !e.EndedAt.IsZero() {
 		p.EndedAt = (*session.Timestamp)(&e.EndedAt)
 	}
@@ -181,11 +194,17 @@ func (a *api) fail(err error, c echo.Context) {
 		p.MaxAge = &maxAge
 	}
 	h := c.Response().Header()
+	h.Set(headerContentLanguage, lang.String())
+	h.Add(echo.HeaderVary, headerAcceptLanguage)
 	switch row.status {
 	case http.StatusUnauthorized:
 		h.Set(echo.HeaderWWWAuthenticate, challenge(p))
 	case http.StatusServiceUnavailable:
 		h.Set(echo.HeaderRetryAfter, retryAfter)
+	case http.StatusTooManyRequests:
+		var limited limitedError
+		errors.As(err, &limited)
+		h.Set(echo.HeaderRetryAfter, strconv.Itoa(limited.seconds()))
 	}
 	body, err := json.Marshal(p)
 	if err == nil {

@@ -78,6 +78,10 @@ func TestCodes(t *testing.T) {
 		{"too_large", 413, "", func(w *world) answer {
 			return w.do("POST", "/v1/sessions", w.signIn(ana), body(`{"deviceName":"`+strings.Repeat("x", 64<<10)+`"}`))
 		}, nil},
+		{"rate_limited", 429, "", func(w *world) answer {
+			w.do("GET", "/v1/token", "").problem(401, session.CodeTokenMissing)
+			return w.do("GET", "/v1/token", "")
+		}, func(w *world) { w.options.Limits.API = handlers.Limit{PerSecond: 1, Burst: 1} }},
 		{"internal", 500, "", func(w *world) answer { return w.do("GET", "/v1/ws", "") }, panics},
 		{"unavailable", 503, "", func(w *world) answer {
 			w.store.mode.Store(fails)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/vigilhq/vigil/handlers"
+	"github.com/vigilhq/vigil/handlers/openapitest"
 	"github.com/vigilhq/vigil/internal/memory"
 	"github.com/vigilhq/vigil/internal/session"
 	"github.com/vigilhq/vigil/internal/session/sessiontest"
@@ -134,11 +136,31 @@ func (w *world) do(method, target, token string, edits ...edit) answer {
 	for _, change := range edits {
 		change(r)
 	}
+	sent := new(bytes.Buffer)
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.TeeReader(r.Body, sent), r.Body}
 	recorder := httptest.NewRecorder()
 	w.handler.ServeHTTP(recorder, r)
+	document(w.t).Check(w.t, openapitest.Exchange{
+		Request: r, RequestBody: sent.Bytes(), Status: recorder.Code, Header: recorder.Header(), Body: recorder.Body.Bytes(),
+	})
 	a := answer{w.t, method + " " + target, recorder.Code, recorder.Header(), recorder.Body.Bytes()}
 	a.checkCommon(token)
 	return a
+}
+
+var parseDocument = sync.OnceValues(func() (*openapitest.Document, error) { return openapitest.Parse(handlers.OpenAPI()) })
+
+// document is the description that every exchange is held to.
+func document(t *testing.T) *openapitest.Document {
+	t.Helper()
+	d, err := parseDocument()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // answer is what came back.
@@ -167,7 +189,7 @@ func (a answer) checkCommon(token string) {
 	if (a.code == http.StatusUnauthorized) != (a.header.Get("WWW-Authenticate") != "") {
 		a.t.Errorf("%s: %d with WWW-Authenticate %q", a.what, a.code, a.header.Get("WWW-Authenticate"))
 	}
-	if (a.code == http.StatusServiceUnavailable) != (a.header.Get("Retry-After") != "") {
+	if (a.code == http.StatusServiceUnavailable || a.code == http.StatusTooManyRequests) != (a.header.Get("Retry-After") != "") {
 		a.t.Errorf("%s: %d with Retry-After %q", a.what, a.code, a.header.Get("Retry-After"))
 	}
 	if token != "" && bytes.Contains(a.body, []byte(token)) {

@@ -12,24 +12,46 @@ import (
 )
 
 const (
-	pathHealth = "/healthz"
-	pathReady  = "/readyz"
+	pathHealth  = "/healthz"
+	pathReady   = "/readyz"
+	pathOpenAPI = "/openapi.json"
 
 	readyTimeout = 2 * time.Second
 )
 
 func (a *api) healthRoutes() []route {
 	return []route{
-		{http.MethodGet, pathHealth, a.health},
-		{http.MethodGet, pathReady, a.ready},
+		{
+			method: http.MethodGet, path: pathHealth, access: a.open(a.health),
+			name: "health", summary: "The process answers",
+			answers: []answer{{http.StatusOK, "It does.", liveness{}, nil}},
+		},
+		{
+			method: http.MethodGet, path: pathReady, access: a.open(a.ready),
+			name: "ready", summary: "Whether to send requests here",
+			answers: []answer{
+				{http.StatusOK, "Every check holds.", readiness{}, nil},
+				{http.StatusServiceUnavailable, "A check does not hold.", readiness{}, []string{echo.HeaderRetryAfter}},
+			},
+		},
+		{
+			method: http.MethodGet, path: pathOpenAPI, access: a.open(a.openapi),
+			name: "openapi", summary: "This description", answers: []answer{{http.StatusOK, "OpenAPI 3.1.", object{}, nil}},
+		},
 	}
 }
 
+// liveness is the answer of a process that can give one.
+type liveness struct {
+	Status string `json:"status" enum:"ok"`
+}
+
+// openapi describes the API to whoever asks.
+func (a *api) openapi(c echo.Context) error { return c.JSONBlob(http.StatusOK, a.document) }
+
 // health says that the process answers.
 func (a *api) health(c echo.Context) error {
-	return c.JSON(http.StatusOK, struct {
-		Status string `json:"status"`
-	}{"ok"})
+	return c.JSON(http.StatusOK, liveness{"ok"})
 }
 
 // checkView is the outcome of a check.
@@ -40,7 +62,7 @@ type checkView struct {
 
 // readiness is the answer to who asks whether to send requests here.
 type readiness struct {
-	Status string               `json:"status"`
+	Status string               `json:"status" enum:"ready,unavailable"`
 	Checks map[string]checkView `json:"checks"`
 }
 

@@ -22,6 +22,9 @@ const (
 	headerUser      = "X-Vigil-User"
 	headerSession   = "X-Vigil-Session"
 	headerAuthTime  = "X-Vigil-Auth-Time"
+
+	headerAcceptLanguage  = "Accept-Language"
+	headerContentLanguage = "Content-Language"
 )
 
 var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)

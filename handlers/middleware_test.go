@@ -157,9 +157,10 @@ func TestPanic(t *testing.T) {
 
 // An error that comes after the answer has begun changes nothing about it.
 func TestPanicAfterAnswer(t *testing.T) {
+	const refusal = `{"type":"urn:vigil:problem:forbidden","title":"Forbidden","status":403,"detail":"no","code":"forbidden","requestId":"r1"}`
 	inWorld(t, func(w *world) {
-		a := w.do("GET", "/v1/ws", "").want(http.StatusOK)
-		if string(a.body) != "{}" {
+		a := w.do("GET", "/v1/ws", "").want(http.StatusForbidden)
+		if string(a.body) != refusal {
 			t.Errorf("the answer is %s", a.body)
 		}
 		if line := w.log.last(t); line["level"] != "ERROR" {
@@ -167,8 +168,9 @@ func TestPanicAfterAnswer(t *testing.T) {
 		}
 	}, func(w *world) {
 		w.options.Socket = func(rw http.ResponseWriter, _ *http.Request, _ session.Origin) {
-			rw.Header().Set("Content-Type", "application/json")
-			_, _ = io.WriteString(rw, "{}")
+			rw.Header().Set("Content-Type", "application/problem+json")
+			rw.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(rw, refusal)
 			panic("too late")
 		}
 	})

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -12,10 +13,20 @@ import (
 // keyIdentity is where the request's context has the caller, for the log.
 const keyIdentity = "identity"
 
+// open lets everybody pass.
+func (a *api) open(next echo.HandlerFunc) access {
+	return access{nil, func(c echo.Context) error {
+		if err := a.limitAddress(c); err != nil {
+			return err
+		}
+		return next(c)
+	}}
+}
+
 // token lets a request pass whose token is valid.
-func (a *api) token(next func(echo.Context, session.Identity) error) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		token, err := bearer(c.Request().Header)
+func (a *api) token(next func(echo.Context, session.Identity) error) access {
+	return access{[]need{needToken}, func(c echo.Context) error {
+		token, err := a.counted(c)
 		if err != nil {
 			return err
 		}
@@ -23,45 +34,73 @@ func (a *api) token(next func(echo.Context, session.Identity) error) echo.Handle
 		if err != nil {
 			return err
 		}
-		c.Set(keyIdentity, id)
 		return next(c, id)
-	}
+	}}
 }
 
 // session lets a request pass whose session is live.
-func (a *api) session(next func(echo.Context, session.Admission) error) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		token, err := bearer(c.Request().Header)
+func (a *api) session(next func(echo.Context, session.Admission) error) access {
+	return access{[]need{needSession}, func(c echo.Context) error {
+		token, err := a.counted(c)
 		if err != nil {
 			return err
 		}
-		caller, err := a.Gate.Admit(contextOf(c), token, a.origin(c))
-		c.Set(keyIdentity, caller.Identity)
+		caller, err := a.Gate.Admit(contextOf(c), token, a.user(c))
 		if err != nil {
 			return err
 		}
 		return next(c, caller)
+	}}
+}
+
+// user is where the request's user is, unknown where the address is that of a back end that asks for them.
+func (a *api) user(c echo.Context) session.Origin {
+	if routeOf(c).relayed && !a.forwarded(c) {
+		return session.Origin{}
 	}
+	return a.origin(c)
+}
+
+// and asks for more after a.
+func (a access) and(more ...need) access {
+	return access{append(slices.Clone(a.needs), more...), a.handle}
 }
 
 // admin lets an admin's live session pass.
-func (a *api) admin(next func(echo.Context, session.Admission) error) echo.HandlerFunc {
+func (a *api) admin(next func(echo.Context, session.Admission) error) access {
 	return a.session(func(c echo.Context, caller session.Admission) error {
 		if err := a.Gate.RequireAdmin(contextOf(c), caller.Identity); err != nil {
 			return err
 		}
 		return next(c, caller)
-	})
+	}).and(needAdmin)
 }
 
 // recentAdmin lets an admin's live session pass that has signed in recently.
-func (a *api) recentAdmin(next func(echo.Context, session.Admission) error) echo.HandlerFunc {
+func (a *api) recentAdmin(next func(echo.Context, session.Admission) error) access {
 	return a.session(func(c echo.Context, caller session.Admission) error {
 		if err := a.Gate.RequireRecentAdmin(contextOf(c), caller); err != nil {
 			return err
 		}
 		return next(c, caller)
-	})
+	}).and(needAdmin, needRecent)
+}
+
+// counted returns the request's token, once the request has been counted against its limit: its user's, or its address's where
+// no token says whose it is. Nothing has been read by then.
+func (a *api) counted(c echo.Context) (string, error) {
+	token, err := bearer(c.Request().Header)
+	if err == nil {
+		var id session.Identity
+		if id, err = a.Gate.Verify(contextOf(c), token); err == nil {
+			c.Set(keyIdentity, id)
+			return token, a.limitUser(c, id.UserID)
+		}
+	}
+	if limited := a.limitAddress(c); limited != nil {
+		return "", limited
+	}
+	return "", err
 }
 
 // bearer returns the request's token, empty if it has none. Whether it is one is the gate's to say. Two are refused,
@@ -69,7 +108,7 @@ func (a *api) recentAdmin(next func(echo.Context, session.Admission) error) echo
 func bearer(h http.Header) (string, error) {
 	values := h.Values(echo.HeaderAuthorization)
 	if len(values) > 1 || len(values) == 1 && strings.Contains(values[0], ",") {
-		return "", faults{{echo.HeaderAuthorization, msgOnce}}
+		return "", faults{{echo.HeaderAuthorization, msgOnce, nil}}
 	}
 	scheme, token, _ := strings.Cut(strings.TrimSpace(h.Get(echo.HeaderAuthorization)), " ")
 	if scheme != "" && !strings.EqualFold(scheme, "Bearer") {

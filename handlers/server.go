@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -38,6 +37,8 @@ type Options struct {
 	Ready []Check
 	// RequestTimeout bounds every request but the WebSocket's. Zero: [DefaultRequestTimeout].
 	RequestTimeout time.Duration
+	// Limits bound how fast requests are taken. Zero: they do not.
+	Limits Limits
 	// Log takes a line per request, without any token. Nil: nothing is logged.
 	Log *slog.Logger
 	// Meter counts requests. Nil: nothing is counted.
@@ -66,21 +67,19 @@ func New(o Options) http.Handler {
 	if o.Meter == nil {
 		o.Meter = noMeter{}
 	}
-	a := &api{Options: o, proxies: newProxies(o.TrustedProxies)}
+	a := &api{Options: o, proxies: newProxies(o.TrustedProxies), buckets: o.Limits.buckets(), document: OpenAPI()}
 
 	e := echo.New()
 	e.HTTPErrorHandler = a.fail
 	e.IPExtractor = a.proxies.clientIP
 	e.Use(stamp, a.record, recovered, a.unheard, a.cors, whole)
 	// A group with middleware would answer 404 to a wrong method, so each route gets its own.
-	for _, r := range slices.Concat(a.sessionRoutes(), a.tokenRoutes(), a.adminRoutes(), a.healthRoutes()) {
-		e.Add(r.method, r.path, r.handle, a.timeout)
-	}
-	if o.Socket != nil {
-		e.GET("/v1/ws", func(c echo.Context) error {
-			o.Socket(c.Response(), c.Request(), a.origin(c))
-			return nil
-		})
+	for _, r := range a.routes() {
+		around := []echo.MiddlewareFunc{r.known, a.timeout}
+		if r.path == pathSocket {
+			around = around[:1] // it outlives every timeout
+		}
+		e.Add(r.method, r.path, r.handle, around...)
 	}
 	a.tally = newTally(o.Meter, e.Routes())
 	return e
@@ -92,12 +91,8 @@ type api struct {
 	proxies     proxies
 	warnUnheard sync.Once
 	tally       tally
-}
-
-// route is a line of the contract's table.
-type route struct {
-	method, path string
-	handle       echo.HandlerFunc
+	buckets     map[class]*buckets
+	document    []byte
 }
 
 func contextOf(c echo.Context) context.Context { return c.Request().Context() }

@@ -12,24 +12,74 @@ const pathSessions = "/v1/sessions"
 
 func (a *api) sessionRoutes() []route {
 	return []route{
-		{http.MethodPost, pathSessions, a.token(a.register)},
-		{http.MethodGet, pathSessions, a.session(a.list)},
-		{http.MethodDelete, pathSessions, a.session(a.endMany)},
-		{http.MethodGet, pathSessions + "/current", a.session(a.current)},
-		{http.MethodPost, pathSessions + "/current/activity", a.session(a.activity)},
-		{http.MethodDelete, pathSessions + "/:id", a.session(a.endOne)},
-		{http.MethodPost, "/v1/logout", a.session(a.logout)},
+		{
+			method: http.MethodPost, path: pathSessions, access: a.token(a.register), limit: classRegister,
+			name: "register", summary: "Begin the session of the sign-in, or find it live", body: signIn{},
+			answers: []answer{
+				{http.StatusCreated, "The session has begun.", registration{}, []string{echo.HeaderLocation}},
+				{http.StatusOK, "The session is live already.", registration{}, nil},
+			},
+			codes: []session.Code{session.CodeReauthRequired, session.CodeSessionLimit},
+		},
+		{
+			method: http.MethodGet, path: pathSessions, access: a.session(a.list),
+			name: "listSessions", summary: "List the user's sessions, newest activity first",
+			query: []parameter{{"status", "Live sessions, or all within the retention.", false,
+				object{"enum": []string{"active", "all"}, "default": "active"}}},
+			answers: []answer{{http.StatusOK, "The sessions.", sessionList{}, nil}},
+		},
+		{
+			method: http.MethodDelete, path: pathSessions, access: a.session(a.endMany),
+			name: "endSessions", summary: "End the user's other sessions, or all",
+			query:   []parameter{{"scope", "Which sessions end.", true, object{"enum": []string{"others", "all"}}}},
+			answers: []answer{{http.StatusOK, "How many have ended.", ended{}, nil}},
+		},
+		{
+			method: http.MethodGet, path: pathSessions + "/current", access: a.session(a.current),
+			name: "currentSession", summary: "The session that the request comes with",
+			answers: []answer{{http.StatusOK, "The session.", session.View{}, nil}},
+		},
+		{
+			method: http.MethodPost, path: pathSessions + "/current/activity", access: a.session(a.activity),
+			name: "recordActivity", summary: "The user did something", body: struct{}{},
+			answers: []answer{{http.StatusOK, "The session's new deadlines.", deadlines{}, nil}},
+		},
+		{
+			method: http.MethodDelete, path: pathSessions + "/:id", access: a.session(a.endOne),
+			name: "endSession", summary: "End one of the user's sessions",
+			answers: []answer{{http.StatusNoContent, "It is over.", nil, nil}},
+		},
+		{
+			method: http.MethodPost, path: "/v1/logout", access: a.session(a.logout),
+			name: "logout", summary: "End the session that the request comes with, or all of the user's", body: logoutBody{},
+			answers: []answer{{http.StatusNoContent, "It is over.", nil, nil}},
+		},
 	}
 }
 
 // signIn is the body of a registration.
 type signIn struct {
-	DeviceName string `json:"deviceName"`
-	Device     struct {
-		Type string `json:"type"`
-		OS   string `json:"os"`
-	} `json:"device"`
-	Replaces string `json:"replaces"`
+	DeviceName string     `json:"deviceName,omitempty" maxLength:"64" description:"what the user calls the device"`
+	Device     deviceHint `json:"device,omitzero" description:"what the client knows better than its user agent; for display only"`
+	Replaces   string     `json:"replaces,omitempty" pattern:"^[0-9a-f]{64}$" description:"the device's previous session, which ends"`
+}
+
+type deviceHint struct {
+	Type string `json:"type,omitempty" enum:"desktop,mobile,tablet,bot,other"`
+	OS   string `json:"os,omitempty" maxLength:"64"`
+}
+
+// logoutBody says how much of a user logs out.
+type logoutBody struct {
+	AllSessions bool `json:"allSessions,omitempty" description:"end all of the user's sessions"`
+}
+
+// deadlines are until when a session lives.
+type deadlines struct {
+	LastActive   session.Timestamp `json:"lastActive"`
+	WarnAt       session.Timestamp `json:"warnAt"`
+	IdleDeadline session.Timestamp `json:"idleDeadline"`
+	ExpiresAt    session.Timestamp `json:"expiresAt"`
 }
 
 // check trims the texts and says what is wrong with the rest.
@@ -59,7 +109,7 @@ type ended struct {
 // registration is the answer to a sign-in.
 type registration struct {
 	Session session.View `json:"session"`
-	Evicted []session.ID `json:"evicted"`
+	Evicted []session.ID `json:"evicted" description:"ids of the sessions that made room"`
 	Alerts  []struct{}   `json:"alerts"`
 }
 
@@ -99,7 +149,7 @@ func (a *api) register(c echo.Context, id session.Identity) error {
 }
 
 func (a *api) list(c echo.Context, caller session.Admission) error {
-	q := queryOf(c, "status")
+	q := queryOf(c)
 	status := q.word("status", "active", "active", "all")
 	if err := q.err(); err != nil {
 		return err
@@ -128,12 +178,7 @@ func (a *api) activity(c echo.Context, caller session.Admission) error {
 		return err
 	}
 	v := a.view(s, s)
-	return c.JSON(http.StatusOK, struct {
-		LastActive   session.Timestamp `json:"lastActive"`
-		WarnAt       session.Timestamp `json:"warnAt"`
-		IdleDeadline session.Timestamp `json:"idleDeadline"`
-		ExpiresAt    session.Timestamp `json:"expiresAt"`
-	}{v.LastActive, v.WarnAt, v.IdleDeadline, v.ExpiresAt})
+	return c.JSON(http.StatusOK, deadlines{v.LastActive, v.WarnAt, v.IdleDeadline, v.ExpiresAt})
 }
 
 func (a *api) endOne(c echo.Context, caller session.Admission) error {
@@ -144,7 +189,7 @@ func (a *api) endOne(c echo.Context, caller session.Admission) error {
 }
 
 func (a *api) endMany(c echo.Context, caller session.Admission) error {
-	q := queryOf(c, "scope")
+	q := queryOf(c)
 	scope := q.word("scope", "", "others", "all")
 	if err := q.err(); err != nil {
 		return err
@@ -161,9 +206,7 @@ func (a *api) endMany(c echo.Context, caller session.Admission) error {
 }
 
 func (a *api) logout(c echo.Context, caller session.Admission) error {
-	in, err := bodyOf[struct {
-		AllSessions bool `json:"allSessions"`
-	}](c)
+	in, err := bodyOf[logoutBody](c)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -14,21 +15,34 @@ import (
 
 func (a *api) tokenRoutes() []route {
 	return []route{
-		{http.MethodGet, "/v1/token", a.token(a.tokenInfo)},
-		{http.MethodGet, "/v1/check", a.session(a.check)},
+		{
+			method: http.MethodGet, path: "/v1/token", access: a.token(a.tokenInfo),
+			name: "tokenInfo", summary: "What the token says, and whether the sign-in is recent",
+			answers: []answer{{http.StatusOK, "What the token says.", tokenView{}, nil}},
+		},
+		{
+			method: http.MethodGet, path: "/v1/check", access: a.session(a.check), relayed: true,
+			name: "check", summary: "May this request pass? For reverse proxies and dashboards' own back ends",
+			query: []parameter{
+				{"maxAge", "The sign-in may be this many seconds old.", false, object{"type": "integer", "minimum": 0, "maximum": math.MaxInt32}},
+				{"activity", "The user did something.", false, object{"type": "boolean", "default": false}},
+			},
+			answers: []answer{{http.StatusNoContent, "It may.", nil, []string{headerUser, headerSession, headerAuthTime}}},
+			codes:   []session.Code{session.CodeReauthRequired},
+		},
 	}
 }
 
 // tokenView is what a token says. Times are Unix seconds, as in the token.
 type tokenView struct {
 	UserID         session.UserID `json:"userId"`
-	IssuedAt       int64          `json:"issuedAt"`
-	ExpiresAt      int64          `json:"expiresAt"`
-	AuthTime       int64          `json:"authTime"`
+	IssuedAt       int64          `json:"issuedAt" description:"Unix seconds"`
+	ExpiresAt      int64          `json:"expiresAt" description:"Unix seconds"`
+	AuthTime       int64          `json:"authTime" description:"of the sign-in, Unix seconds"`
 	SignInProvider string         `json:"signInProvider"`
-	Claims         map[string]any `json:"claims"`
-	RecentAuth     bool           `json:"recentAuth"`
-	ReauthMaxAge   int64          `json:"reauthMaxAge"` // seconds
+	Claims         map[string]any `json:"claims" description:"all of the token's"`
+	RecentAuth     bool           `json:"recentAuth" description:"the sign-in is recent enough for sensitive operations"`
+	ReauthMaxAge   int64          `json:"reauthMaxAge" description:"how recent, in seconds"`
 }
 
 func (a *api) tokenInfo(c echo.Context, id session.Identity) error {
@@ -46,7 +60,7 @@ func (a *api) tokenInfo(c echo.Context, id session.Identity) error {
 
 // check answers reverse proxies and dashboards' own back ends.
 func (a *api) check(c echo.Context, caller session.Admission) error {
-	q := queryOf(c, "maxAge", "activity")
+	q := queryOf(c)
 	maxAge, limited := q.seconds("maxAge")
 	active := q.flag("activity")
 	if limited { // an old sign-in comes before a bad request

@@ -61,6 +61,7 @@ type config struct {
 	SocketsPerSess   int            `env:"SOCKETS_PER_SESSION" default:"50" help:"open sockets per session; the oldest makes room"`
 	MailCollection   string         `env:"NOTIFY_MAIL_COLLECTION" help:"Firestore collection for mails about new sign-ins, which the extension Trigger Email sends; empty: off"`
 	SessionsURL      string         `env:"NOTIFY_SESSIONS_URL" help:"page of a user's sessions that those mails link; https, or http on loopback"`
+	RateLimits       string         `env:"RATE_LIMITS" default:"register=30/m:60,sensitive=10/m:20,api=50/s:200,handshake=50/s:500" help:"rate and burst per user, or per address where there is no user; off or empty: none"`
 	LogFormat        string         `env:"LOG_FORMAT" default:"json" dev:"text" help:"text, or json in Cloud Logging's field names"`
 	LogLevel         slog.Level     `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error"`
 	dev              bool

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/vigilhq/vigil/handlers"
 )
 
 // load reads the settings from a command line and an environment.
@@ -60,6 +62,26 @@ func TestSettings(t *testing.T) {
 			variables: map[string]string{"OPS_ADDR": ""},
 			check:     func(c config) bool { return c.OpsAddr == "" },
 		},
+		"default limits": {check: func(c config) bool {
+			limits, wrong := rateLimits(c.RateLimits)
+			return wrong == nil && limits == handlers.Limits{
+				Register: handlers.Limit{PerSecond: 0.5, Burst: 60}, Sensitive: handlers.Limit{PerSecond: 1.0 / 6, Burst: 20},
+				API: handlers.Limit{PerSecond: 50, Burst: 200}, Handshake: handlers.Limit{PerSecond: 50, Burst: 500},
+			}
+		}},
+		"limits": {variables: map[string]string{"RATE_LIMITS": " sensitive=1/h:1 , api=5/m:9"}, check: func(c config) bool {
+			limits, wrong := rateLimits(c.RateLimits)
+			return wrong == nil && limits.Sensitive == handlers.Limit{PerSecond: 1.0 / 3600, Burst: 1} &&
+				limits.API == handlers.Limit{PerSecond: 5.0 / 60, Burst: 9} && limits.Register == handlers.Limit{PerSecond: 0.5, Burst: 60}
+		}},
+		"no limits": {variables: map[string]string{"RATE_LIMITS": "off"}, check: func(c config) bool {
+			limits, wrong := rateLimits(c.RateLimits)
+			return wrong == nil && limits == handlers.Limits{}
+		}},
+		"empty limits": {dev: true, variables: map[string]string{"RATE_LIMITS": ""}, check: func(c config) bool {
+			limits, wrong := rateLimits(c.RateLimits)
+			return wrong == nil && limits == handlers.Limits{}
+		}},
 		"project": {
 			variables: map[string]string{"GOOGLE_CLOUD_PROJECT": "from-google"},
 			check:     func(c config) bool { return c.ProjectID == "from-google" },
@@ -143,7 +165,9 @@ func TestFaultsOfSettings(t *testing.T) {
 			faults: []string{"FIREBASE_PROJECT_ID", "IDENTITY_ADDR", "STORE", "TENANT_ID"}},
 		"dev open to the network":         {dev: true, variables: map[string]string{"ADDR": ":8080", "IDENTITY_ADDR": "0.0.0.0:9099", "OPS_ADDR": ":9464"}, faults: []string{"ADDR", "IDENTITY_ADDR", "OPS_ADDR"}},
 		"more milliseconds than time has": {variables: map[string]string{"RETENTION": "18446744073709552"}, faults: []string{"RETENTION"}},
-		"no project":                      {variables: map[string]string{"GOOGLE_CLOUD_PROJECT": ""}, faults: []string{"FIREBASE_PROJECT_ID"}},
+		"limits": {variables: map[string]string{"RATE_LIMITS": "api=50/s,login=1/s:1,register=0/m:1,sensitive=1/d:5,handshake=1/s:0,handshake=1/s:1,off"},
+			faults: []string{"RATE_LIMITS", "RATE_LIMITS", "RATE_LIMITS", "RATE_LIMITS", "RATE_LIMITS", "RATE_LIMITS", "RATE_LIMITS"}},
+		"no project": {variables: map[string]string{"GOOGLE_CLOUD_PROJECT": ""}, faults: []string{"FIREBASE_PROJECT_ID"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, ok := c.variables["GOOGLE_CLOUD_PROJECT"]; !ok {
@@ -192,7 +216,7 @@ func TestUnusablePlaces(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	nothing := func(string) (string, bool) { return "", false }
-	for _, args := range [][]string{{"server"}, {"serve", "--no-such-flag"}, {"connect"}, {"dev", "extra"}} {
+	for _, args := range [][]string{{"server"}, {"serve", "--no-such-flag"}, {"connect"}, {"dev", "extra"}, {"openapi", "extra"}} {
 		var out bytes.Buffer
 		if err := run(t.Context(), args, nothing, &out, &out); err == nil || exitCode(err) != 2 {
 			t.Errorf("%v: exit code %d, %v", args, exitCode(err), err)
@@ -200,6 +224,10 @@ func TestUsage(t *testing.T) {
 	}
 	var out bytes.Buffer
 	if err := run(t.Context(), []string{"serve", "--help"}, nothing, &out, &out); err != nil || !strings.Contains(out.String(), "--idle-timeout") {
+		t.Errorf("%v: %s", err, out.String())
+	}
+	out.Reset()
+	if err := run(t.Context(), []string{"openapi"}, nothing, &out, &out); err != nil || strings.TrimSpace(out.String()) != string(handlers.OpenAPI()) {
 		t.Errorf("%v: %s", err, out.String())
 	}
 	if code := exitCode(errors.New("it broke")); code != 1 {

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/vigilhq/vigil/firestore/firestoretest"
+	"github.com/vigilhq/vigil/handlers"
+	"github.com/vigilhq/vigil/handlers/openapitest"
 	"github.com/vigilhq/vigil/internal/identity"
 	"github.com/vigilhq/vigil/internal/socket"
 	"github.com/vigilhq/vigil/internal/wire"
@@ -212,6 +214,9 @@ func (p *process) signal(s syscall.Signal) {
 	}
 }
 
+// document is the description that every answer is held to.
+var document = sync.OnceValues(func() (*openapitest.Document, error) { return openapitest.Parse(handlers.OpenAPI()) })
+
 // answer is a response of the API.
 type answer struct {
 	status int
@@ -239,17 +244,16 @@ func (p *process) call(method, path, token string, body any) answer {
 }
 
 func (p *process) tryCall(method, path, token string, body any) (answer, error) {
-	var reader io.Reader
+	var payload []byte
 	if body != nil {
-		payload, err := json.Marshal(body)
-		if err != nil {
+		var err error
+		if payload, err = json.Marshal(body); err != nil {
 			return answer{}, err
 		}
-		reader = bytes.NewReader(payload)
 	}
 	ctx, cancel := context.WithTimeout(p.Context(), patience)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, p.api+path, reader)
+	r, err := http.NewRequestWithContext(ctx, method, p.api+path, bytes.NewReader(payload))
 	if err != nil {
 		return answer{}, err
 	}
@@ -261,10 +265,19 @@ func (p *process) tryCall(method, path, token string, body any) (answer, error) 
 	}
 	defer func() { _ = response.Body.Close() }()
 	a := answer{status: response.StatusCode, header: response.Header}
-	if err := json.NewDecoder(response.Body).Decode(&a.body); err != nil && !errors.Is(err, io.EOF) {
+	got, err := io.ReadAll(response.Body)
+	if err != nil {
 		return a, err
 	}
-	return a, nil
+	d, err := document()
+	if err != nil {
+		return a, err
+	}
+	d.Check(p, openapitest.Exchange{Request: r, RequestBody: payload, Status: a.status, Header: a.header, Body: got})
+	if len(got) > 0 {
+		err = json.Unmarshal(got, &a.body)
+	}
+	return a, err
 }
 
 // want makes a request and expects a status and, for an error, its code.

@@ -108,11 +108,12 @@ func (i *instance) ready() bool {
 }
 
 func (i *instance) handler() http.Handler {
+	limits, _ := rateLimits(i.config.RateLimits) // loadConfig has refused what is wrong
 	return handlers.New(handlers.Options{
 		Gate: i.gate, Registry: i.registry, Socket: i.sockets.Serve,
 		OriginAllowed: i.config.allowedOrigin, TrustedProxies: i.config.TrustedProxies,
 		GeoHeaders: handlers.GeoHeaders(i.config.GeoHeaders), Locate: i.places.Locate,
-		Ready: i.checks(), Log: i.log, Meter: i.metrics,
+		Limits: limits, Ready: i.checks(), Log: i.log, Meter: i.metrics,
 	})
 }
 

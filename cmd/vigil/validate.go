@@ -73,6 +73,10 @@ func (c *config) faults(unread map[string]bool) []error {
 	check(c.MailCollection == "" || isCollection(c.MailCollection), "NOTIFY_MAIL_COLLECTION", "%q is not the id of a Firestore collection", c.MailCollection)
 	_, err := c.composer()
 	check(err == nil, "NOTIFY_SESSIONS_URL", "%v", err)
+	_, wrong := rateLimits(c.RateLimits)
+	for _, fault := range wrong {
+		check(false, "RATE_LIMITS", "%s", fault)
+	}
 	for _, origin := range c.AllowedOrigins {
 		check(isOrigin(origin), "ALLOWED_ORIGINS", "%q is not an origin such as https://dashboard.example.com", origin)
 	}

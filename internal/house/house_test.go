@@ -82,6 +82,10 @@ var rooms = map[string]row{
 		ours: []string{"internal/session"},
 		why:  "an adapter knows the domain and no other adapter",
 	},
+	"handlers/openapitest": {
+		forTests: true,
+		why:      "it holds anybody's requests and answers to any OpenAPI document, so it depends on nobody",
+	},
 	"internal/identity": {
 		ours: []string{"internal/session"},
 		why:  "the local identity server stands where Firebase stands: outside, speaking its protocol",
@@ -111,6 +115,8 @@ var vendors = []vendor{
 	{"github.com/oschwald", "internal/geoip", "the domain knows places, not the files that tell them"},
 	{"github.com/GoogleCloudPlatform/functions-framework-go", "functions", "what a function does is the domain's to decide"},
 	{"github.com/prometheus", "internal/metrics", "who counts says what happened, and knows neither series nor labels"},
+	{"github.com/swaggest", "handlers", "what the API looks like is described where it is served"},
+	{"github.com/santhosh-tekuri/jsonschema", "handlers/openapitest", "the product refuses requests by hand, with better words; only tests hold it to schemas"},
 	{"github.com/spf13", "cmd/vigil", "commands and flags are read where the process is wired"},
 	{"github.com/caarlos0/env", "cmd/vigil", "the environment is read once, in one struct"},
 }
@@ -253,6 +259,8 @@ func TestViolations(t *testing.T) {
 		"cmd with a vendor":                  {"cmd/vigil", []string{"github.com/labstack/echo/v4"}, []string{"only handlers does"}},
 		"cmd with a test's package":          {"cmd/vigil", []string{module + "/internal/session/sessiontest"}, []string{"made for tests alone"}},
 		"settings read in a second place":    {"handlers", []string{"github.com/caarlos0/env/v11"}, []string{"only cmd/vigil does"}},
+		"product with a validator of tests":  {"handlers", []string{module + "/handlers/openapitest", "github.com/santhosh-tekuri/jsonschema/v6"}, []string{"only handlers/openapitest does", "made for tests alone"}},
+		"schemas elsewhere":                  {"internal/live", []string{"github.com/swaggest/jsonschema-go"}, []string{"only handlers does"}},
 		"two offences, in order":             {"internal/memory", []string{module + "/internal/wire", module + "/firestore"}, []string{"imports firestore", "imports internal/wire"}},
 		"a package without a row":            {"internal/helper", []string{"fmt"}, []string{"internal/helper has no row"}},
 		"a package below one that has a row": {"internal/session/extra", nil, []string{"has no row"}},

@@ -33,6 +33,12 @@ const (
 	ReasonReplaced           Reason = "replaced"            // the same device signed in again
 )
 
+// Reasons are all of them.
+var Reasons = []Reason{
+	ReasonLogout, ReasonRevoked, ReasonAdminRevoked, ReasonTokensRevoked, ReasonIdleTimeout, ReasonAbsoluteTimeout, ReasonSessionLimit,
+	ReasonIPChanged, ReasonUserDisabled, ReasonUserDeleted, ReasonCredentialsChanged, ReasonReplaced,
+}
+
 // Session is one sign-in of one account on one device. Times are in store time, see [Clock].
 type Session struct {
 	ID             ID
@@ -79,8 +85,8 @@ type Device struct {
 
 // Location is where an IP address is said to be.
 type Location struct {
-	Country  string    `json:"country"` // ISO 3166-1 alpha-2
-	Region   string    `json:"region"`  // second part of ISO 3166-2
+	Country  string    `json:"country" description:"ISO 3166-1 alpha-2"`
+	Region   string    `json:"region"` // second part of ISO 3166-2
 	City     string    `json:"city"`
 	Position *Position `json:"-"` // nil when unknown
 }

@@ -6,30 +6,30 @@ import "time"
 type View struct {
 	ID             ID         `json:"id"`
 	UserID         UserID     `json:"userId"`
-	Current        bool       `json:"current"`
+	Current        bool       `json:"current" description:"the session that the request comes with"`
 	Status         Status     `json:"status"`
 	Device         DeviceView `json:"device"`
 	UserAgent      string     `json:"userAgent"`
 	IPAddress      string     `json:"ipAddress"`
-	Location       *Location  `json:"location"`
+	Location       *Location  `json:"location" description:"where it began; null when unknown"`
 	SignInProvider string     `json:"signInProvider"`
 	CreatedAt      Timestamp  `json:"createdAt"`
 	AuthTime       Timestamp  `json:"authTime"`
 	LastActive     Timestamp  `json:"lastActive"`
-	WarnAt         Timestamp  `json:"warnAt"`
-	IdleDeadline   Timestamp  `json:"idleDeadline"`
-	ExpiresAt      Timestamp  `json:"expiresAt"`
+	WarnAt         Timestamp  `json:"warnAt" description:"when its user is warned"`
+	IdleDeadline   Timestamp  `json:"idleDeadline" description:"when it ends unless its user does something before"`
+	ExpiresAt      Timestamp  `json:"expiresAt" description:"when it ends whatever its user does"`
 	EndedAt        *Timestamp `json:"endedAt"`
 	EndReason      *Reason    `json:"endReason"`
-	EndedBy        *string    `json:"endedBy"`
+	EndedBy        *string    `json:"endedBy" description:"a user id, admin or system"`
 }
 
 // DeviceView is the device of a [View].
 type DeviceView struct {
-	Type    string  `json:"type"`
+	Type    string  `json:"type" enum:"desktop,mobile,tablet,bot,other"`
 	Browser string  `json:"browser"`
 	OS      string  `json:"os"`
-	Name    *string `json:"name"`
+	Name    *string `json:"name" description:"given by its user"`
 }
 
 // ActorAdmin stands for an admin where a user looks: who it was is for other admins.

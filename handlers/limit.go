@@ -1,0 +1,136 @@
+package handlers
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/labstack/echo/v4"
+	"golang.org/x/time/rate"
+
+	"github.com/vigilhq/vigil/internal/session"
+)
+
+// Limit is a rate with a burst. The zero value does not limit.
+type Limit struct {
+	PerSecond float64
+	Burst     int
+}
+
+// Limits bound the requests of one user, or of one address where there is no user.
+type Limits struct {
+	Register  Limit // registrations
+	Sensitive Limit // what needs a recent sign-in
+	API       Limit // everything else below /v1
+	Handshake Limit // of the WebSocket, by address
+}
+
+// class is one of the limits.
+type class int
+
+const (
+	unlimited class = iota
+	classRegister
+	classSensitive
+	classAPI
+	classHandshake
+)
+
+// String is the limit's name in RATE_LIMITS.
+func (c class) String() string {
+	return [...]string{"", "register", "sensitive", "api", "handshake"}[c]
+}
+
+// maxBuckets bounds the users and addresses that a limit remembers: some 20 MB. Who was heard of longest ago is forgotten
+// first, and has a full burst again a little early.
+const maxBuckets = 1 << 16
+
+// buckets are x/time's token buckets, already ours, in the plain LRU of golang-lru: neither has a goroutine, and the time is
+// time.Now's. throttled's GCRA would do the same, but gives up with an error when requests of one user race.
+type buckets struct {
+	limit Limit
+	byKey *lru.Cache[string, *rate.Limiter]
+}
+
+func newBuckets(l Limit) *buckets {
+	if l.Burst <= 0 || l.PerSecond <= 0 {
+		return nil
+	}
+	cache, err := lru.New[string, *rate.Limiter](maxBuckets)
+	if err != nil {
+		panic(err) // only a size that is not positive is an error
+	}
+	return &buckets{l, cache}
+}
+
+func (l Limits) buckets() map[class]*buckets {
+	return map[class]*buckets{
+		classRegister: newBuckets(l.Register), classSensitive: newBuckets(l.Sensitive),
+		classAPI: newBuckets(l.API), classHandshake: newBuckets(l.Handshake),
+	}
+}
+
+// take counts a request. It fails with rate_limited.
+func (b *buckets) take(key string) error {
+	if b == nil {
+		return nil
+	}
+	bucket, ok := b.byKey.Get(key)
+	if !ok {
+		bucket = rate.NewLimiter(rate.Limit(b.limit.PerSecond), b.limit.Burst)
+		if other, ok, _ := b.byKey.PeekOrAdd(key, bucket); ok {
+			bucket = other
+		}
+	}
+	now := time.Now()
+	if bucket.AllowN(now, 1) {
+		return nil
+	}
+	missing := max(1-bucket.TokensAt(now), 0)
+	return limitedError{time.Duration(missing / b.limit.PerSecond * float64(time.Second))}
+}
+
+// limitedError is the error rate_limited.
+type limitedError struct{ wait time.Duration }
+
+func (e limitedError) Error() string { return fmt.Sprintf("%s for %s", codeRateLimited, e.wait) }
+
+// Unwrap makes it an error of the domain.
+func (e limitedError) Unwrap() error { return &session.Error{Code: codeRateLimited} }
+
+// seconds is after how many there is room again.
+func (e limitedError) seconds() int { return max(int(math.Ceil(e.wait.Seconds())), 1) }
+
+// limitUser counts a request of a user.
+func (a *api) limitUser(c echo.Context, uid session.UserID) error {
+	return a.take(c, "user "+string(uid))
+}
+
+// limitAddress counts a request of nobody that is known.
+func (a *api) limitAddress(c echo.Context) error {
+	return a.take(c, "address "+network(c.RealIP()))
+}
+
+func (a *api) take(c echo.Context, key string) error {
+	of := routeOf(c).class()
+	err := a.buckets[of].take(key)
+	if err != nil {
+		a.Meter.RateLimited(of.String())
+	}
+	return err
+}
+
+// network is what one holder of an address has of them: a /64 of IPv6.
+func network(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil || addr.Is4() {
+		return ip
+	}
+	prefix, err := addr.Prefix(64)
+	if err != nil {
+		return ip
+	}
+	return prefix.String()
+}

@@ -1,0 +1,114 @@
+package handlers
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	"golang.org/x/text/language"
+)
+
+// languages are those that people are spoken to in. The first is what the code says and what everybody gets who asks for none
+// of the others.
+var (
+	languages = []language.Tag{language.English, language.Spanish}
+	matcher   = language.NewMatcher(languages)
+)
+
+// languageOf returns the one of our languages that the request likes best.
+func languageOf(c echo.Context) language.Tag {
+	wanted := strings.Join(c.Request().Header.Values(headerAcceptLanguage), ",")
+	_, i := language.MatchStrings(matcher, wanted)
+	return languages[i]
+}
+
+// in says an English text in another language. What comes from elsewhere and has no translation stays as it is.
+func in(l language.Tag, text string, args ...any) string {
+	if l == language.Spanish && spanish[text] != "" {
+		text = spanish[text]
+	}
+	if len(args) == 0 {
+		return text
+	}
+	return fmt.Sprintf(text, args...)
+}
+
+// spanish has every text that an answer may show to people.
+var spanish = map[string]string{
+	"Token missing": "Falta el token",
+	"Send a Firebase ID token as Authorization: Bearer.": "Envía un token de ID de Firebase en Authorization: Bearer.",
+
+	"Token invalid": "Token no válido",
+	"The token is not an ID token of this project.": "El token no es un token de ID de este proyecto.",
+
+	"Token expired": "Token vencido",
+	"The token has expired. Refresh it and try again.": "El token venció. Renuévalo e inténtalo de nuevo.",
+
+	"Account disabled":                          "Cuenta inhabilitada",
+	"The account has been disabled or deleted.": "La cuenta fue inhabilitada o eliminada.",
+
+	"Sign-in revoked": "Inicio de sesión revocado",
+	"This sign-in has been revoked. Sign in again.": "Este inicio de sesión fue revocado. Vuelve a iniciar sesión.",
+
+	"Session required": "Se requiere una sesión",
+	"No session has been registered for this sign-in.": "No hay ninguna sesión registrada para este inicio de sesión.",
+
+	"Session ended":                         "Sesión terminada",
+	"The session has ended. Sign in again.": "La sesión terminó. Vuelve a iniciar sesión.",
+
+	"Sign-in required": "Se requiere iniciar sesión",
+	"This needs a more recent sign-in. Sign in again.": "Esto requiere un inicio de sesión más reciente. Vuelve a iniciar sesión.",
+
+	"Forbidden":                "Acceso denegado",
+	"This is for admins only.": "Esto es solo para administradores.",
+
+	"Invalid request": "Solicitud no válida",
+	"The request is not valid. The errors say where.": "La solicitud no es válida. Los errores indican dónde.",
+
+	"Not found":                           "No encontrado",
+	"There is nothing here by that name.": "No hay nada aquí con ese nombre.",
+
+	"Method not allowed": "Método no permitido",
+	"The method is not one of those that the Allow header names.": "El método no es ninguno de los que indica el encabezado Allow.",
+
+	"Too many sessions": "Demasiadas sesiones",
+	"The account has as many sessions as it may have. End one of them first.": "La cuenta ya tiene todas las sesiones permitidas. " +
+		"Primero termina una de ellas.",
+
+	"Body too large": "Cuerpo demasiado grande",
+	"The body of a request has at most 64 KiB.": "El cuerpo de una solicitud puede tener hasta 64 KiB.",
+
+	"Too many requests": "Demasiadas solicitudes",
+	"Too many requests at once. Try again after the time that Retry-After says.": "Demasiadas solicitudes a la vez. " +
+		"Inténtalo de nuevo después del tiempo que indica Retry-After.",
+
+	"Internal error": "Error interno",
+	"Something went wrong here. The request id helps to find out what.": "Algo salió mal aquí. " +
+		"El identificador de la solicitud ayuda a averiguar qué fue.",
+
+	"Unavailable": "No disponible",
+	"The request cannot be answered right now. Your session is not affected; try again soon.": "No es posible responder a la solicitud " +
+		"en este momento. Tu sesión no se ve afectada; inténtalo de nuevo pronto.",
+
+	// The domain's.
+	"recovering from an outage": "El servicio se está recuperando de una interrupción.",
+	"The user's sign-ins are refused from now on; the rest of the revocation is completed as soon as possible.": "A partir de ahora se " +
+		"rechazan los inicios de sesión del usuario; el resto de la revocación se completará lo antes posible.",
+
+	// What is wrong with a field, after its name.
+	msgOnce:      "debe aparecer una sola vez",
+	msgUnknown:   "no se reconoce",
+	msgObject:    "debe ser un objeto JSON",
+	msgSyntax:    "no es JSON válido",
+	msgRead:      "no se pudo leer",
+	msgBool:      "debe ser true o false",
+	msgString:    "debe ser una cadena de texto",
+	msgType:      "tiene un tipo incorrecto",
+	msgSeconds:   "debe ser un número entero de segundos",
+	msgOneOf:     "debe ser uno de estos valores: %s",
+	msgLong:      "debe tener como máximo %d caracteres",
+	msgPrintable: "solo debe tener caracteres imprimibles",
+	msgSessionID: "debe ser el identificador de una sesión",
+	msgSelf:      "debe ser true, ya que esto terminaría la sesión que estás usando",
+	msgQuery:     "no es válida",
+}
