@@ -70,6 +70,7 @@ func (c *config) faults(unread map[string]bool) []error {
 	check(c.OpsAddr == "" || isAddress(c.OpsAddr), "OPS_ADDR", "%q is not host:port", c.OpsAddr)
 	check(!c.PProf || c.OpsAddr != "", "PPROF", "profiles are served at OPS_ADDR, which is empty")
 	check(c.ProjectID != "", "FIREBASE_PROJECT_ID", "not set, and neither GOOGLE_CLOUD_PROJECT nor the credentials name a project")
+	check(c.MailCollection == "" || c.Store == "firestore", "NOTIFY_MAIL_COLLECTION", "mails are documents in Firestore, which STORE=%s has none of", c.Store)
 	check(c.MailCollection == "" || isCollection(c.MailCollection), "NOTIFY_MAIL_COLLECTION", "%q is not the id of a Firestore collection", c.MailCollection)
 	_, err := c.composer()
 	check(err == nil, "NOTIFY_SESSIONS_URL", "%v", err)

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
-	"maps"
-	"slices"
+	"encoding/json"
 	"strconv"
 	"time"
 )
@@ -167,10 +165,8 @@ func (r *Registry) NoteLimits(ctx context.Context) {
 	}
 	e := newEvent(EventLimitsConfigured, AudienceAdmin, "", "", ActorSystem, "")
 	e.Details = limits
-	sum := sha256.New()
-	for _, name := range slices.Sorted(maps.Keys(limits)) {
-		fmt.Fprintf(sum, "%s=%s\n", name, limits[name])
-	}
-	e.ID = "limits-" + r.clock.Now().Format(time.DateOnly) + "-" + hex.EncodeToString(sum.Sum(nil))[:16]
+	text, _ := json.Marshal(limits) // sorted, and texts cannot fail
+	sum := sha256.Sum256(text)
+	e.ID = "limits-" + r.clock.Now().Format(time.DateOnly) + "-" + hex.EncodeToString(sum[:8])
 	r.note(ctx, e)
 }

@@ -132,17 +132,16 @@ func (r *Registry) endOver(ctx context.Context, over []Session) int {
 	for _, s := range over {
 		ends.Go(func() error {
 			_, e, err := r.passed(s)
-			if err != nil || e.Reason == "" {
-				return nil // nobody can tell yet
-			}
-			_, own, err := r.end(ctx, s, e)
-			if own {
-				ended.Add(1)
+			if err == nil && e.Reason != "" {
+				var own bool
+				if _, own, err = r.end(ctx, s, e); own {
+					ended.Add(1)
+				}
 			}
 			if err != nil && CodeOf(err) != CodeNotFound {
-				r.log.Warn("end of session not written yet", "session", s.ID, "reason", e.Reason, "error", err)
+				r.log.Warn("end of session not written yet", "session", s.ID, "error", err)
 			}
-			return nil
+			return nil //nolint:nilerr // the next clean-up tries again
 		})
 	}
 	_ = ends.Wait() // none of them fails
