@@ -102,10 +102,14 @@ func (s *Store) UserEvents(ctx context.Context, uid session.UserID, after sessio
 // newest orders a query of events.
 func newest(q firestore.Query, after session.EventCursor) firestore.Query {
 	q = q.OrderBy("at", firestore.Desc).OrderBy(firestore.DocumentID, firestore.Desc)
-	if after != (session.EventCursor{}) {
-		q = q.StartAfter(micro(after.At), after.ID)
+	switch {
+	case after.At.IsZero():
+		return q
+	case nameable(after.ID):
+		return q.StartAfter(micro(after.At), after.ID)
+	default:
+		return q.StartAfter(micro(after.At))
 	}
-	return q
 }
 
 // AllEvents implements [session.Trail]. No index may span all events in the order of time, so the shards are merged.

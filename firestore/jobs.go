@@ -144,7 +144,7 @@ func (s *Store) Job(ctx context.Context, id string) (session.MassRevocation, err
 
 // job reads one job, and the writeId of its document.
 func (s *Store) job(ctx context.Context, op, id string) (session.MassRevocation, string, error) {
-	if userName(session.UserID(id)) != id { // no name of a document
+	if !nameable(id) {
 		return session.MassRevocation{}, "", notFound(op)
 	}
 	snaps, err := s.get(ctx, s.jobs().Doc(id))
@@ -161,7 +161,7 @@ func (s *Store) job(ctx context.Context, op, id string) (session.MassRevocation,
 func (s *Store) UpdateJob(ctx context.Context, j session.MassRevocation, events ...session.Event) (stored session.MassRevocation, ok bool, err error) {
 	const op = "update job"
 	writeID := rand.Text()
-	current := !j.Version.IsZero()
+	current := !j.Version.IsZero() && nameable(j.ID)
 	err = s.settle(ctx, op, callTimeout, func(ctx context.Context) error {
 		if !current {
 			found, last, err := s.job(ctx, op, j.ID)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"path"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -131,6 +132,91 @@ var lossyWrites = map[string]func(t *testing.T, s, plain *Store, arm func()){
 			t.Errorf("session: %v", err)
 		}
 	},
+	"Create with a record": func(t *testing.T, s, plain *Store, arm func()) {
+		n := session.NewNotice(session.NoticeStarted, "ana", "")
+		mail := &session.Mail{To: "ana@example.com", Subject: "hello", Device: "phone"}
+		arm()
+		_, created, err := s.Create(t.Context(), sessiontest.NewSession("ana", sessiontest.SignIn),
+			session.Record{Notices: []session.Notice{n}, Events: []session.Event{started("one")}, Mail: mail})
+		if err != nil || !created {
+			t.Errorf("created %t, error %v", created, err)
+		}
+		wantNotices(t, plain, n.ID)
+		wantEvents(t, plain, "one")
+		if mails := subjects(t, plain); !slices.Equal(mails, []string{"hello"}) {
+			t.Errorf("mails %v", mails)
+		}
+	},
+	"Move": func(t *testing.T, s, plain *Store, arm func()) {
+		stored := sessiontest.MustCreate(t, s, sessiontest.NewSession("ana", sessiontest.SignIn))
+		arm()
+		moved, own, err := s.Move(t.Context(), stored, session.Networks{}, session.Record{Events: []session.Event{started("one")}})
+		if err != nil || !own {
+			t.Errorf("moved %t, error %v", own, err)
+		}
+		wantSession(t, plain, moved)
+		wantEvents(t, plain, "one")
+	},
+	"Enable": func(t *testing.T, s, plain *Store, arm func()) {
+		arm()
+		if err := s.Enable(t.Context(), "ana", started("one")); err != nil {
+			t.Error(err)
+		}
+		wantEvents(t, plain, "one")
+	},
+	"Append": func(t *testing.T, s, plain *Store, arm func()) {
+		arm()
+		if err := s.Append(t.Context(), started("one"), started("two")); err != nil {
+			t.Error(err)
+		}
+		wantEvents(t, plain, "one", "two")
+	},
+	"CreateJob and UpdateJob": func(t *testing.T, s, plain *Store, arm func()) {
+		arm()
+		j, err := s.CreateJob(t.Context(), session.MassRevocation{ID: "job", State: session.JobRunning}, started("one"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		arm()
+		j.Ended = 7
+		updated, ok, err := s.UpdateJob(t.Context(), j, started("two"))
+		if err != nil || !ok {
+			t.Errorf("updated %t, error %v", ok, err)
+		}
+		if stored, err := plain.Job(t.Context(), "job"); err != nil || stored != updated || stored.Ended != 7 {
+			t.Errorf("job %+v, error %v", stored, err)
+		}
+		wantEvents(t, plain, "one", "two")
+	},
+	"SaveCensus": func(t *testing.T, s, plain *Store, arm func()) {
+		arm()
+		if err := s.SaveCensus(t.Context(), session.Census{Users: 7}); err != nil {
+			t.Error(err)
+		}
+		if c, err := plain.Census(t.Context()); err != nil || c.Users != 7 {
+			t.Errorf("census %+v, error %v", c, err)
+		}
+	},
+	"Erase": func(t *testing.T, s, plain *Store, arm func()) {
+		stored := sessiontest.MustCreate(t, s, sessiontest.NewSession("ana", sessiontest.SignIn))
+		arm()
+		if err := s.Erase(t.Context(), "ana"); err != nil {
+			t.Error(err)
+		}
+		if got, err := plain.Session(t.Context(), stored.ID); err != nil || got.IPAddress != "" {
+			t.Errorf("session %+v, error %v", got, err)
+		}
+	},
+	"Purge": func(t *testing.T, s, plain *Store, arm func()) {
+		if err := plain.Append(t.Context(), started("one"), started("two")); err != nil {
+			t.Fatal(err)
+		}
+		arm()
+		if _, _, err := s.Purge(t.Context(), time.Now().Add(2*DefaultRetention), 10); err != nil {
+			t.Error(err)
+		}
+		wantEvents(t, plain)
+	},
 	"Revoke, twice": func(t *testing.T, s, plain *Store, arm func()) {
 		n := session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked)
 		arm()
@@ -164,6 +250,23 @@ func wantSession(t *testing.T, s *Store, want session.Session) {
 	got, err := s.Session(t.Context(), want.ID)
 	if err != nil || !got.Version.Equal(want.Version) || got.Status != want.Status || !got.EndedAt.Equal(want.EndedAt) {
 		t.Errorf("got %+v, error %v\nwant %+v", got, err, want)
+	}
+}
+
+// started returns an event.
+func started(id string) session.Event {
+	return session.Event{ID: id, Type: session.EventSessionStarted, Audience: session.AudienceUser, UserID: "ana"}
+}
+
+func wantEvents(t *testing.T, s *Store, ids ...string) {
+	t.Helper()
+	snaps, err := s.events().Documents(t.Context()).GetAll()
+	var got []string
+	for _, snap := range snaps {
+		got = append(got, snap.Ref.ID)
+	}
+	if err != nil || !slices.Equal(got, ids) {
+		t.Errorf("events %v, error %v, want %v", got, err, ids)
 	}
 }
 
@@ -335,8 +438,13 @@ func TestReadsTeachTheClock(t *testing.T) {
 func TestForeignDocuments(t *testing.T) {
 	s := connect(t, firestoretest.Start(t), firestoretest.ProjectID(t))
 	from := sessiontest.NewSession("ana", sessiontest.SignIn)
+	moved := session.NewID("cem", "", sessiontest.SignIn)
 	for path, doc := range map[string]map[string]any{
-		"activeSessions/" + string(from.ID): {"userId": "ana", "status": 7},
+		"activeSessions/" + string(from.ID): {"userId": "ana", "status": 7, "shard": shard(from.ID), "createdAt": time.Now()},
+		"activeSessions/" + string(moved):   {"userId": "cem", "networks": []string{"everywhere"}},
+		"securityEvents/1":                  {"userId": "ana", "audience": "user", "at": time.Now(), "shard": 3, "type": true},
+		"sessionRevocations/job":            {"state": "running", "filter": map[string]any{"userId": 7}},
+		"sessionSweeps/latest":              {"users": "many"},
 		"sessionUsers/bea":                  {"tokensPending": true, "revokedAt": "yesterday"},
 	} {
 		if _, err := s.client.Doc(path).Set(t.Context(), doc); err != nil {
@@ -344,10 +452,27 @@ func TestForeignDocuments(t *testing.T) {
 		}
 	}
 	for name, call := range map[string]func() error{
-		"Create":       func() error { _, _, err := s.Create(t.Context(), from, session.Record{}); return err },
-		"Session":      func() error { _, err := s.Session(t.Context(), from.ID); return err },
-		"UserSessions": func() error { _, err := s.UserSessions(t.Context(), "ana", true); return err },
-		"End":          func() error { _, _, err := s.End(t.Context(), from.ID, session.End{}, session.Record{}); return err },
+		"Create":         func() error { _, _, err := s.Create(t.Context(), from, session.Record{}); return err },
+		"Session":        func() error { _, err := s.Session(t.Context(), from.ID); return err },
+		"UserSessions":   func() error { _, err := s.UserSessions(t.Context(), "ana", true); return err },
+		"RecentSessions": func() error { _, err := s.RecentSessions(t.Context(), "ana", 1); return err },
+		"Search": func() error {
+			_, err := s.Search(t.Context(), session.Filter{UserID: "ana"}, session.Cursor{}, 1)
+			return err
+		},
+		"Search of broken networks": func() error {
+			_, err := s.Search(t.Context(), session.Filter{UserID: "cem"}, session.Cursor{}, 1)
+			return err
+		},
+		"Session with broken networks": func() error { _, err := s.Session(t.Context(), moved); return err },
+		"Erase":                        func() error { return s.Erase(t.Context(), "ana") },
+		"UserEvents":                   func() error { _, err := s.UserEvents(t.Context(), "ana", session.EventCursor{}, 1); return err },
+		"AllEvents":                    func() error { _, err := s.AllEvents(t.Context(), session.EventCursor{}, 1); return err },
+		"Job":                          func() error { _, err := s.Job(t.Context(), "job"); return err },
+		"UpdateJob":                    func() error { _, _, err := s.UpdateJob(t.Context(), session.MassRevocation{ID: "job"}); return err },
+		"RunningJobs":                  func() error { _, err := s.RunningJobs(t.Context(), 1); return err },
+		"Census":                       func() error { _, err := s.Census(t.Context()); return err },
+		"End":                          func() error { _, _, err := s.End(t.Context(), from.ID, session.End{}, session.Record{}); return err },
 		"Create for a user": func() error {
 			_, _, err := s.Create(t.Context(), sessiontest.NewSession("bea", sessiontest.SignIn), session.Record{})
 			return err
