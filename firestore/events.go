@@ -70,12 +70,11 @@ func (s *Store) Append(ctx context.Context, events ...session.Event) error {
 	const op = "append"
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	creations := make([]func(*firestore.WriteBatch), len(events))
-	for i, w := range s.eventWrites(events) {
-		w.create = true
-		creations[i] = w.batched
+	writes := s.eventWrites(events)
+	for i := range writes {
+		writes[i].do = create
 	}
-	if _, err := s.oneByOne(ctx, creations); err != nil {
+	if _, err := s.oneByOne(ctx, writes); err != nil {
 		return session.Unavailable(op, err)
 	}
 	return nil

@@ -145,13 +145,12 @@ func TestCatchUpPages(t *testing.T) {
 	proxy.Pause()
 	const notices = 2*pageSize + 1
 	for from := 0; from < notices; from += pageSize {
-		batch := store.batch()
-		for i := range min(pageSize, notices-from) {
+		writes := make([]write, min(pageSize, notices-from))
+		for i := range writes {
 			n := session.NewNotice(session.NoticeStarted, "ana", "")
-			n.ID = strconv.Itoa(from + i)
-			batch.Create(store.notices().Doc(n.ID), store.noticeFields(n))
+			writes[i] = write{ref: store.notices().Doc(strconv.Itoa(from + i)), do: create, data: store.noticeFields(n)}
 		}
-		if _, err := batch.Commit(t.Context()); err != nil {
+		if _, err := store.commit(t.Context(), writes...); err != nil {
 			t.Fatal(err)
 		}
 	}
