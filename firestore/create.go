@@ -116,12 +116,12 @@ func (r registration) transact(tx *firestore.Transaction, writes []write) error 
 	if err := r.admit(snaps[0]); err != nil {
 		return err
 	}
-	for _, w := range writes {
+	for _, w := range append(writes, write{ref: r.ref, do: create, data: r.doc}) {
 		if err := w.transacted(tx); err != nil {
 			return err
 		}
 	}
-	return tx.Create(r.ref, r.doc)
+	return nil
 }
 
 // admit fails with token_revoked if the user's document, as far as there is one, revokes the sign-in.

@@ -1,19 +1,34 @@
-// Package firestore keeps sessions, users and notices in Cloud Firestore. It is the only importer of Google's client,
+// Package firestore keeps what Vigil knows in Cloud Firestore. It is the only importer of Google's client,
 // and no type of it leaves the package.
 //
 // # Documents
 //
 // activeSessions/{session id} is one session; an ended one stays until it is purged, as the mark that its sign-in is
-// spent. sessionUsers/{uid} is what was decided about an account as a whole. sessionNotices/{random id} is the feed.
-// Their fields are those of the contract; this package adds
+// spent. sessionUsers/{uid} is what was decided about an account as a whole. sessionNotices/{random id} is the feed,
+// securityEvents/{random id} the audit trail. Their fields are those of the contract; this package adds
 //
-//	activeSessions.writeId     random, of the create or the end that wrote last: a writer whose answer was lost
-//	                           knows its own work by it
-//	sessionUsers.userId        the uid, since an unusual one is hashed in the document's name
-//	sessionUsers.revokeReason  of the latest revocation
-//	sessionUsers.revokedBy     of the latest revocation
+//	activeSessions.networks           from which requests may come, in CIDR notation, IPv4 first
+//	activeSessions.location.position  of the sign-in, with a radius in kilometres
+//	activeSessions.writeId            random, of the create, the move or the end that wrote last: a writer whose answer was
+//	                                  lost knows its own work by it
+//	sessionUsers.userId               the uid, since an unusual one is hashed in the document's name
+//	sessionUsers.revokeReason         of the latest revocation
+//	sessionUsers.revokedBy            of the latest revocation
+//	sessionNotices.alert              of a notice of kind alert
 //
-// Fields named purgeAt are for Firestore's TTL. Every query needs only the automatic index of a single field.
+// and these collections:
+//
+//	sessionRevocations/{id}           a mass revocation, with its filter and how far it has come
+//	sessionSweeps/latest              what the last clean-up has counted
+//	sessionMails/{hash of a device}   when a mail was last stored about a device
+//
+// Mails go into the collection of [Options].MailCollection, in the shape of the extension "Trigger Email".
+//
+// # Indexes
+//
+// The composite indexes, the exemptions and the TTL policies are in rules/firestore.indexes.json. Firestore takes 500 writes a
+// second to a collection that has an index over a time. So no time of sessions and events has one of its own, and a
+// query of all users in the order of a time asks for one shard of sixteen after the other.
 //
 // # Order and time
 //

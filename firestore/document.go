@@ -206,11 +206,16 @@ const maxNameBytes = 1500
 
 var reservedName = regexp.MustCompile(`^(\.\.?|__.*__)$`)
 
+// nameable reports whether Firestore can hold a document of this name.
+func nameable(name string) bool {
+	return name != "" && len(name) <= maxNameBytes && utf8.ValidString(name) &&
+		!strings.Contains(name, "/") && !reservedName.MatchString(name)
+}
+
 // userName is the name of a user's document: the uid, or its hash if Firestore cannot hold it.
 func userName(uid session.UserID) string {
 	name := string(uid)
-	if name != "" && len(name) <= maxNameBytes && utf8.ValidString(name) &&
-		!strings.Contains(name, "/") && !reservedName.MatchString(name) && !strings.HasPrefix(name, hashed) {
+	if nameable(name) && !strings.HasPrefix(name, hashed) {
 		return name
 	}
 	sum := sha256.Sum256([]byte(name))

@@ -1,12 +1,17 @@
 package firestore
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"maps"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"cloud.google.com/go/firestore"
 
 	"github.com/vigilhq/vigil/firestore/firestoretest"
 	"github.com/vigilhq/vigil/internal/session"
@@ -96,6 +101,116 @@ func TestDocuments(t *testing.T) {
 		"kind": "ended", "userId": "a/b", "reason": "admin_revoked", "before": revokedAt, "at": revokedAt,
 		"shard": within(0, 15), "purgeAt": anyTime,
 	})
+}
+
+// TestRecordDocuments is [TestDocuments] for what goes with a change.
+func TestRecordDocuments(t *testing.T) {
+	s := connect(t, firestoretest.Start(t), firestoretest.ProjectID(t))
+	from := sessiontest.NewSession("ana", sessiontest.SignIn)
+	alert := session.NewNotice(session.NoticeAlert, "ana", "", from.ID)
+	alert.Alert = &session.Alert{Type: session.AlertNewCountry, SessionID: from.ID, Country: "MX", PreviousCountry: "TR", DistanceKM: 11_000}
+	event := session.Event{
+		ID: "event", Type: session.EventSecurityAlert, Audience: session.AudienceUser, UserID: "ana", SessionID: from.ID,
+		Actor: "ana", IPAddress: "203.0.113.7", Details: map[string]string{"alert": "new_country", "country": "M\xff"},
+	}
+	bare := session.Event{ID: "bare", Type: session.EventLimitsConfigured, Audience: session.AudienceAdmin}
+	mail := &session.Mail{To: "ana@example.com", Subject: "subject", Text: "text", HTML: "<p>html</p>", Device: "phone"}
+	rec := session.Record{Notices: []session.Notice{alert}, Events: []session.Event{event, bare}, Mail: mail}
+	if _, created, err := s.Create(t.Context(), from, rec); err != nil || !created {
+		t.Fatalf("created %t, error %v", created, err)
+	}
+	wantDocument(t, s, "sessionNotices/"+alert.ID, fields{
+		"kind": "alert", "userId": "ana", "reason": "", "at": anyTime, "shard": within(0, 15), "purgeAt": anyTime,
+		"sessionIds": []any{string(from.ID)},
+		"alert": fields{
+			"type": "new_country", "sessionId": string(from.ID), "country": "MX", "previousCountry": "TR", "distanceKm": int64(11_000),
+		},
+	})
+	wantDocument(t, s, "securityEvents/event", fields{
+		"type": "security_alert", "audience": "user", "userId": "ana", "sessionId": string(from.ID), "actor": "ana",
+		"ipAddress": "203.0.113.7", "at": anyTime, "details": fields{"alert": "new_country", "country": "M\uFFFD"},
+		"shard": within(0, 15), "purgeAt": anyTime,
+	})
+	wantDocument(t, s, "securityEvents/bare", fields{
+		"type": "limits_configured", "audience": "admin", "userId": nil, "sessionId": nil, "actor": nil, "ipAddress": nil,
+		"at": anyTime, "details": fields{}, "shard": within(0, 15), "purgeAt": anyTime,
+	})
+	sent, err := s.mails().Documents(t.Context()).GetAll()
+	if err != nil || len(sent) != 1 {
+		t.Fatalf("%d mails, error %v", len(sent), err)
+	}
+	wantDocument(t, s, "mail/"+sent[0].Ref.ID, fields{
+		"to": []any{"ana@example.com"}, "message": fields{"subject": "subject", "text": "text", "html": "<p>html</p>"},
+		"createdAt": anyTime, "purgeAt": anyTime,
+	})
+	sum := sha256.Sum256([]byte("phone"))
+	wantDocument(t, s, "sessionMails/"+hex.EncodeToString(sum[:]), fields{"mail": sent[0].Ref.ID, "at": anyTime, "purgeAt": anyTime})
+}
+
+// TestAdminDocuments is [TestDocuments] for what admins and clean-up leave.
+func TestAdminDocuments(t *testing.T) {
+	s := connect(t, firestoretest.Start(t), firestoretest.ProjectID(t))
+	job := session.MassRevocation{
+		ID: "job", State: session.JobRunning, Filter: session.Filter{Country: "MX", CreatedBefore: sessiontest.SignIn},
+		By: "boss", Matched: 7, CreatedAt: sessiontest.SignIn,
+	}
+	if _, err := s.CreateJob(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	wantDocument(t, s, "sessionRevocations/job", fields{
+		"state": "running", "filter": fields{"country": "MX", "createdBefore": "2025-11-05T09:30:00Z"}, "note": nil, "by": "boss",
+		"ipAddress": nil, "spare": nil, "matched": int64(7), "ended": int64(0), "cursor": fields{}, "failure": nil,
+		"createdAt": sessiontest.SignIn, "owner": nil, "leaseUntil": nil, "purgeAt": anyTime, "writeId": anyText,
+	})
+	census := session.Census{
+		ActiveSessions: 7, Users: 3, ByDeviceType: map[string]int{"mobile": 7}, Zombies: 1, CountedAt: sessiontest.SignIn,
+	}
+	if err := s.SaveCensus(t.Context(), census); err != nil {
+		t.Fatal(err)
+	}
+	wantDocument(t, s, "sessionSweeps/latest", fields{
+		"activeSessions": int64(7), "users": int64(3), "byDeviceType": fields{"mobile": int64(7)}, "byCountry": nil,
+		"zombies": int64(1), "countedAt": sessiontest.SignIn,
+	})
+	n := session.NewNotice(session.NoticeEnded, "ana", session.ReasonUserDeleted)
+	revokedAt, err := s.Revoke(t.Context(), n, session.Decree{By: "ana", Disable: true, Delete: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := fields{
+		"userId": "ana", "revokedAt": revokedAt, "tokensPending": true, "revokeReason": "user_deleted", "revokedBy": "ana",
+		"disabled": true, "deletedAt": revokedAt, "updatedAt": revokedAt, "purgeAt": anyTime,
+	}
+	wantDocument(t, s, "sessionUsers/ana", user)
+	if err := s.Enable(t.Context(), "ana"); err != nil {
+		t.Fatal(err)
+	}
+	user["disabled"] = false
+	wantDocument(t, s, "sessionUsers/ana", user)
+}
+
+// TestOlderDocument: a session that was stored before there were networks and positions reads as one without.
+func TestOlderDocument(t *testing.T) {
+	s := connect(t, firestoretest.Start(t), firestoretest.ProjectID(t))
+	want := sessiontest.MustCreate(t, s, sessiontest.NewSession("ana", sessiontest.SignIn))
+	if _, err := s.sessions().Doc(string(want.ID)).Update(t.Context(), []firestore.Update{
+		{Path: "networks", Value: firestore.Delete},
+		{Path: "location.position", Value: firestore.Delete},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Session(t.Context(), want.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Networks, want.Location.Position, want.Version = session.Networks{}, nil, got.Version
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	moved, ok, err := s.Move(t.Context(), got, session.Networks{1: netip.MustParsePrefix("2001:db8::/64")}, session.Record{})
+	if err != nil || !ok || moved.Networks[1] != netip.MustParsePrefix("2001:db8::/64") {
+		t.Errorf("moved %t to %v, error %v", ok, moved.Networks, err)
+	}
 }
 
 func TestSparseDocument(t *testing.T) {

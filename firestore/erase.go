@@ -17,21 +17,21 @@ func (s *Store) Erase(ctx context.Context, uid session.UserID) error {
 	defer cancel()
 	for _, kept := range []struct {
 		of    *firestore.CollectionRef
-		strip func(*firestore.DocumentSnapshot) ([]firestore.Update, error)
+		strip func(*firestore.DocumentSnapshot) (map[string]any, error)
 	}{
 		{s.sessions(), stripSession},
 		{s.events(), stripEvent},
 	} {
 		q := kept.of.Where("userId", "==", string(uid)).OrderBy(firestore.DocumentID, firestore.Asc)
 		err := s.scan(ctx, q, purgeBatch, func(page []*firestore.DocumentSnapshot) (bool, error) {
-			var changes []func(*firestore.WriteBatch)
+			var changes []write
 			for _, snap := range page {
 				fields, err := kept.strip(snap)
 				if err != nil {
 					return false, err
 				}
 				if fields != nil {
-					changes = append(changes, func(batch *firestore.WriteBatch) { batch.Update(snap.Ref, fields) })
+					changes = append(changes, write{ref: snap.Ref, do: update, data: fields})
 				}
 			}
 			_, err := s.oneByOne(ctx, changes)
@@ -45,7 +45,7 @@ func (s *Store) Erase(ctx context.Context, uid session.UserID) error {
 }
 
 // stripSession returns what to change of a session, nil if there is nothing left.
-func stripSession(snap *firestore.DocumentSnapshot) ([]firestore.Update, error) {
+func stripSession(snap *firestore.DocumentSnapshot) (map[string]any, error) {
 	found, _, err := readSession(snap)
 	if err != nil {
 		return nil, err
@@ -55,17 +55,17 @@ func stripSession(snap *firestore.DocumentSnapshot) ([]firestore.Update, error) 
 	if found == bare {
 		return nil, nil
 	}
-	return []firestore.Update{
-		{Path: "ipAddress", Value: ""},
-		{Path: "networks", Value: []string{}},
-		{Path: "userAgent", Value: ""},
-		{Path: "location", Value: nil},
-		{Path: "device.name", Value: nil},
+	return map[string]any{
+		"ipAddress":   "",
+		"networks":    []string{},
+		"userAgent":   "",
+		"location":    nil,
+		"device.name": nil,
 	}, nil
 }
 
 // stripEvent returns what to change of an event, nil if there is nothing left.
-func stripEvent(snap *firestore.DocumentSnapshot) ([]firestore.Update, error) {
+func stripEvent(snap *firestore.DocumentSnapshot) (map[string]any, error) {
 	events, err := readEvents([]*firestore.DocumentSnapshot{snap})
 	if err != nil {
 		return nil, err
@@ -77,5 +77,5 @@ func stripEvent(snap *firestore.DocumentSnapshot) ([]firestore.Update, error) {
 	if events[0].IPAddress == "" && maps.Equal(events[0].Details, bare) {
 		return nil, nil
 	}
-	return []firestore.Update{{Path: "ipAddress", Value: nil}, {Path: "details", Value: bare}}, nil
+	return map[string]any{"ipAddress": nil, "details": bare}, nil
 }

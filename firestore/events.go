@@ -70,12 +70,11 @@ func (s *Store) Append(ctx context.Context, events ...session.Event) error {
 	const op = "append"
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	creations := make([]func(*firestore.WriteBatch), len(events))
-	for i, w := range s.eventWrites(events) {
-		w.create = true
-		creations[i] = w.batched
+	writes := s.eventWrites(events)
+	for i := range writes {
+		writes[i].do = create
 	}
-	if _, err := s.oneByOne(ctx, creations); err != nil {
+	if _, err := s.oneByOne(ctx, writes); err != nil {
 		return session.Unavailable(op, err)
 	}
 	return nil
@@ -102,10 +101,14 @@ func (s *Store) UserEvents(ctx context.Context, uid session.UserID, after sessio
 // newest orders a query of events.
 func newest(q firestore.Query, after session.EventCursor) firestore.Query {
 	q = q.OrderBy("at", firestore.Desc).OrderBy(firestore.DocumentID, firestore.Desc)
-	if after != (session.EventCursor{}) {
-		q = q.StartAfter(micro(after.At), after.ID)
+	switch {
+	case after.At.IsZero():
+		return q
+	case nameable(after.ID):
+		return q.StartAfter(micro(after.At), after.ID)
+	default:
+		return q.StartAfter(micro(after.At))
 	}
-	return q
 }
 
 // AllEvents implements [session.Trail]. No index may span all events in the order of time, so the shards are merged.

@@ -38,11 +38,7 @@ func (s *Store) Feed() *Feed { return &Feed{store: s, client: s.client, life: li
 // Publish implements [session.Publisher].
 func (s *Store) Publish(ctx context.Context, n session.Notice, events ...session.Event) error {
 	return s.settle(ctx, "publish", callTimeout, func(ctx context.Context) error {
-		batch := s.batch().Create(s.notices().Doc(n.ID), s.noticeFields(n))
-		for _, w := range s.eventWrites(events) {
-			w.batched(batch)
-		}
-		_, err := batch.Commit(ctx)
+		_, err := s.commit(ctx, append(s.eventWrites(events), write{ref: s.notices().Doc(n.ID), do: create, data: s.noticeFields(n)})...)
 		return unlessMade(err)
 	})
 }

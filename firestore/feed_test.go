@@ -145,13 +145,12 @@ func TestCatchUpPages(t *testing.T) {
 	proxy.Pause()
 	const notices = 2*pageSize + 1
 	for from := 0; from < notices; from += pageSize {
-		batch := store.batch()
-		for i := range min(pageSize, notices-from) {
+		writes := make([]write, min(pageSize, notices-from))
+		for i := range writes {
 			n := session.NewNotice(session.NoticeStarted, "ana", "")
-			n.ID = strconv.Itoa(from + i)
-			batch.Create(store.notices().Doc(n.ID), store.noticeFields(n))
+			writes[i] = write{ref: store.notices().Doc(strconv.Itoa(from + i)), do: create, data: store.noticeFields(n)}
 		}
-		if _, err := batch.Commit(t.Context()); err != nil {
+		if _, err := store.commit(t.Context(), writes...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -191,8 +190,45 @@ func TestOutage(t *testing.T) {
 			_, _, err := s.End(ctx, from.ID, session.End{}, session.Record{})
 			return err
 		},
-		"Withdraw":      func(ctx context.Context) error { return s.Withdraw(ctx, from.ID, session.Record{}) },
-		"User":          func(ctx context.Context) error { _, err := s.User(ctx, "ana"); return err },
+		"Withdraw":       func(ctx context.Context) error { return s.Withdraw(ctx, from.ID, session.Record{}) },
+		"User":           func(ctx context.Context) error { _, err := s.User(ctx, "ana"); return err },
+		"RecentSessions": func(ctx context.Context) error { _, err := s.RecentSessions(ctx, "ana", 1); return err },
+		"Move": func(ctx context.Context) error {
+			_, _, err := s.Move(ctx, stored, session.Networks{}, session.Record{})
+			return err
+		},
+		"Enable": func(ctx context.Context) error { return s.Enable(ctx, "ana") },
+		"Erase":  func(ctx context.Context) error { return s.Erase(ctx, "ana") },
+		"Search": func(ctx context.Context) error {
+			_, err := s.Search(ctx, session.Filter{}, session.Cursor{}, 1)
+			return err
+		},
+		"Count": func(ctx context.Context) error { _, err := s.Count(ctx, session.Filter{}); return err },
+		"Count by shard": func(ctx context.Context) error {
+			_, err := s.Count(ctx, session.Filter{ActiveBefore: from.AuthTime})
+			return err
+		},
+		"ActiveByUser": func(ctx context.Context) error { _, err := s.ActiveByUser(ctx, session.Session{}, 1); return err },
+		"Purge":        func(ctx context.Context) error { _, _, err := s.Purge(ctx, time.Now(), 1); return err },
+		"SaveCensus":   func(ctx context.Context) error { return s.SaveCensus(ctx, session.Census{}) },
+		"Census":       func(ctx context.Context) error { _, err := s.Census(ctx); return err },
+		"Append":       func(ctx context.Context) error { return s.Append(ctx, started("one")) },
+		"UserEvents": func(ctx context.Context) error {
+			_, err := s.UserEvents(ctx, "ana", session.EventCursor{}, 1)
+			return err
+		},
+		"AllEvents": func(ctx context.Context) error { _, err := s.AllEvents(ctx, session.EventCursor{}, 1); return err },
+		"CreateJob": func(ctx context.Context) error {
+			_, err := s.CreateJob(ctx, session.MassRevocation{ID: "job"})
+			return err
+		},
+		"Job": func(ctx context.Context) error { _, err := s.Job(ctx, "job"); return err },
+		"UpdateJob": func(ctx context.Context) error {
+			_, _, err := s.UpdateJob(ctx, session.MassRevocation{ID: "job"})
+			return err
+		},
+		"RunningJobs":   func(ctx context.Context) error { _, err := s.RunningJobs(ctx, 1); return err },
+		"JobEnds":       func(ctx context.Context) error { _, err := s.JobEnds(ctx, "job"); return err },
 		"TokensRevoked": func(ctx context.Context) error { return s.TokensRevoked(ctx, "ana", time.Now()) },
 		"PendingUsers":  func(ctx context.Context) error { _, err := s.PendingUsers(ctx, time.Now(), 1); return err },
 		"Publish":       func(ctx context.Context) error { return s.Publish(ctx, n) },

@@ -104,14 +104,11 @@ func (s *Store) CreateJob(ctx context.Context, j session.MassRevocation, events 
 	const op = "create job"
 	writeID := rand.Text()
 	err = s.settle(ctx, op, callTimeout, func(ctx context.Context) error {
-		batch := s.batch().Create(s.jobs().Doc(j.ID), s.jobFields(j, writeID))
-		for _, w := range s.eventWrites(events) {
-			w.batched(batch)
-		}
-		results, err := batch.Commit(ctx)
+		creation := write{ref: s.jobs().Doc(j.ID), do: create, data: s.jobFields(j, writeID)}
+		version, err := s.commit(ctx, append([]write{creation}, s.eventWrites(events)...)...)
 		if err == nil {
 			stored = j
-			stored.Version = results[0].UpdateTime
+			stored.Version = version
 			return nil
 		}
 		if unlessMade(err) != nil {
@@ -144,7 +141,7 @@ func (s *Store) Job(ctx context.Context, id string) (session.MassRevocation, err
 
 // job reads one job, and the writeId of its document.
 func (s *Store) job(ctx context.Context, op, id string) (session.MassRevocation, string, error) {
-	if userName(session.UserID(id)) != id { // no name of a document
+	if !nameable(id) {
 		return session.MassRevocation{}, "", notFound(op)
 	}
 	snaps, err := s.get(ctx, s.jobs().Doc(id))
@@ -161,7 +158,7 @@ func (s *Store) job(ctx context.Context, op, id string) (session.MassRevocation,
 func (s *Store) UpdateJob(ctx context.Context, j session.MassRevocation, events ...session.Event) (stored session.MassRevocation, ok bool, err error) {
 	const op = "update job"
 	writeID := rand.Text()
-	current := !j.Version.IsZero()
+	current := !j.Version.IsZero() && nameable(j.ID)
 	err = s.settle(ctx, op, callTimeout, func(ctx context.Context) error {
 		if !current {
 			found, last, err := s.job(ctx, op, j.ID)
@@ -174,16 +171,13 @@ func (s *Store) UpdateJob(ctx context.Context, j session.MassRevocation, events 
 			}
 		}
 		current = false
-		batch := s.batch().Update(s.jobs().Doc(j.ID), updates(s.jobFields(j, writeID)), firestore.LastUpdateTime(j.Version))
-		for _, w := range s.eventWrites(events) {
-			w.batched(batch)
-		}
-		results, err := batch.Commit(ctx)
+		change := write{ref: s.jobs().Doc(j.ID), do: update, data: s.jobFields(j, writeID), version: j.Version}
+		version, err := s.commit(ctx, append([]write{change}, s.eventWrites(events)...)...)
 		if err != nil {
 			return err
 		}
 		stored, ok = j, true
-		stored.Version = results[0].UpdateTime
+		stored.Version = version
 		return nil
 	})
 	if err != nil {

@@ -45,10 +45,13 @@ func (s *Store) mailWrites(ctx context.Context, m *session.Mail) ([]write, error
 		return nil, nil
 	}
 	mail, now := s.mails().Doc(rand.Text()), s.clock.Now()
-	claim := write{ref: ref, create: !snaps[0].Exists(), version: snaps[0].UpdateTime, fields: map[string]any{
+	claim := write{ref: ref, do: create, data: map[string]any{
 		"mail": mail.ID, "at": firestore.ServerTimestamp, "purgeAt": now.Add(mailPause),
 	}}
-	return []write{claim, {ref: mail, create: true, fields: map[string]any{
+	if snaps[0].Exists() {
+		claim.do, claim.version = update, snaps[0].UpdateTime
+	}
+	return []write{claim, {ref: mail, do: create, data: map[string]any{
 		"to":        []string{text(m.To)},
 		"message":   map[string]string{"subject": text(m.Subject), "text": text(m.Text), "html": text(m.HTML)},
 		"createdAt": firestore.ServerTimestamp,

@@ -52,20 +52,14 @@ func (s *Store) purge(ctx context.Context, q firestore.Query, now time.Time, lim
 	}
 	q = q.Where("purgeAt", "<=", micro(now)).OrderBy("purgeAt", firestore.Asc).OrderBy(firestore.DocumentID, firestore.Asc)
 	err = s.scan(ctx, q, min(limit, purgeBatch), func(page []*firestore.DocumentSnapshot) (bool, error) {
-		var deletions []func(*firestore.WriteBatch)
+		var deletions []write
 		for _, snap := range page {
 			if mayGo(snap) && purged+len(deletions) < limit {
-				deletions = append(deletions, func(batch *firestore.WriteBatch) {
-					batch.Delete(snap.Ref, firestore.LastUpdateTime(snap.UpdateTime))
-				})
+				deletions = append(deletions, write{ref: snap.Ref, do: remove, version: snap.UpdateTime})
 			}
 		}
 		made, err := s.oneByOne(ctx, deletions)
-		for _, own := range made {
-			if own {
-				purged++
-			}
-		}
+		purged += made
 		return purged < limit, err
 	})
 	return purged, err

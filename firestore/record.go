@@ -2,8 +2,6 @@ package firestore
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"time"
 
 	"cloud.google.com/go/firestore"
@@ -82,19 +80,11 @@ func (s *Store) noticeFields(n session.Notice) map[string]any {
 	return fields
 }
 
-// write is one of the writes that a record consists of. It replaces what is there, unless it says otherwise.
-type write struct {
-	ref     *firestore.DocumentRef
-	fields  map[string]any
-	create  bool      // only if there is nothing
-	version time.Time // only these fields, and only if the document is still in this version; zero: none
-}
-
 // record returns the writes of rec. Whether its mail is due is looked up, and the writes fail if that changes.
 func (s *Store) record(ctx context.Context, rec session.Record) ([]write, error) {
 	var writes []write
 	for _, n := range rec.Notices {
-		writes = append(writes, write{ref: s.notices().Doc(n.ID), fields: s.noticeFields(n)})
+		writes = append(writes, write{ref: s.notices().Doc(n.ID), data: s.noticeFields(n)})
 	}
 	writes = append(writes, s.eventWrites(rec.Events)...)
 	mail, err := s.mailWrites(ctx, rec.Mail)
@@ -104,39 +94,9 @@ func (s *Store) record(ctx context.Context, rec session.Record) ([]write, error)
 func (s *Store) eventWrites(events []session.Event) []write {
 	writes := make([]write, len(events))
 	for i, e := range events {
-		writes[i] = write{ref: s.events().Doc(e.ID), fields: s.eventFields(e)}
+		writes[i] = write{ref: s.events().Doc(e.ID), data: s.eventFields(e)}
 	}
 	return writes
-}
-
-func (w write) batched(batch *firestore.WriteBatch) {
-	switch {
-	case w.create:
-		batch.Create(w.ref, w.fields)
-	case !w.version.IsZero():
-		batch.Update(w.ref, updates(w.fields), firestore.LastUpdateTime(w.version))
-	default:
-		batch.Set(w.ref, w.fields)
-	}
-}
-
-func (w write) transacted(tx *firestore.Transaction) error {
-	switch {
-	case w.create:
-		return tx.Create(w.ref, w.fields)
-	case !w.version.IsZero():
-		return tx.Update(w.ref, updates(w.fields), firestore.LastUpdateTime(w.version))
-	default:
-		return tx.Set(w.ref, w.fields)
-	}
-}
-
-func updates(fields map[string]any) []firestore.Update {
-	changed := make([]firestore.Update, 0, len(fields))
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		changed = append(changed, firestore.Update{Path: name, Value: fields[name]})
-	}
-	return changed
 }
 
 // mark is the writeId of a change that commits rec, so that whoever tries again with the same record learns that the change was

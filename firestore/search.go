@@ -101,7 +101,7 @@ func (s *Store) equal(f session.Filter) firestore.Query {
 func (s *Store) queries(f session.Filter, after session.Cursor) (queries []firestore.Query, exact bool) {
 	if f.ActiveBefore.IsZero() {
 		q := s.equal(f).OrderBy(firestore.DocumentID, firestore.Asc)
-		if after.ID != "" {
+		if nameable(string(after.ID)) {
 			q = q.StartAfter(string(after.ID))
 		}
 		return []firestore.Query{q}, f.CreatedBefore.IsZero()
@@ -194,7 +194,7 @@ func (s *Store) ActiveByUser(ctx context.Context, after session.Session, limit i
 	}
 	q := s.sessions().Where("status", "==", string(session.StatusActive)).
 		OrderBy("userId", firestore.Asc).OrderBy(firestore.DocumentID, firestore.Asc).Limit(limit)
-	if after.ID != "" {
+	if nameable(string(after.ID)) {
 		q = q.StartAfter(string(after.UserID), string(after.ID))
 	}
 	return s.list(ctx, "active sessions", q, nil)

@@ -115,7 +115,7 @@ func (s *Store) Touch(ctx context.Context, known session.Session, at time.Time, 
 			}
 		}
 		current = false
-		version, err := s.change(ctx, known, rec, []firestore.Update{{Path: "lastActive", Value: at}})
+		version, err := s.change(ctx, known, rec, map[string]any{"lastActive": at})
 		if err != nil {
 			return err
 		}
@@ -149,10 +149,7 @@ func (s *Store) Move(ctx context.Context, known session.Session, networks sessio
 			}
 		}
 		current = false
-		version, err := s.change(ctx, stored, rec, []firestore.Update{
-			{Path: "networks", Value: cidrs(networks)},
-			{Path: "writeId", Value: writeID},
-		})
+		version, err := s.change(ctx, stored, rec, map[string]any{"networks": cidrs(networks), "writeId": writeID})
 		if err != nil {
 			return err
 		}
@@ -195,37 +192,30 @@ func (s *Store) End(ctx context.Context, id session.ID, e session.End, rec sessi
 	return ended, own, nil
 }
 
-func (s *Store) endFields(e session.End, writeID string) []firestore.Update {
+func (s *Store) endFields(e session.End, writeID string) map[string]any {
 	var endedAt any = firestore.ServerTimestamp
 	purgeAt := s.clock.Now().Add(s.retention)
 	if !e.At.IsZero() {
 		endedAt, purgeAt = micro(e.At), micro(e.At.Add(s.retention))
 	}
-	return []firestore.Update{
-		{Path: "status", Value: string(session.StatusEnded)},
-		{Path: "endedAt", Value: endedAt},
-		{Path: "endReason", Value: string(e.Reason)},
-		{Path: "endedBy", Value: nullable(e.By)},
-		{Path: "purgeAt", Value: purgeAt},
-		{Path: "writeId", Value: writeID},
+	return map[string]any{
+		"status":    string(session.StatusEnded),
+		"endedAt":   endedAt,
+		"endReason": string(e.Reason),
+		"endedBy":   nullable(e.By),
+		"purgeAt":   purgeAt,
+		"writeId":   writeID,
 	}
 }
 
 // change updates a session that is still in the version of known and commits the record with it. It returns the new version.
-func (s *Store) change(ctx context.Context, known session.Session, rec session.Record, fields []firestore.Update) (time.Time, error) {
+func (s *Store) change(ctx context.Context, known session.Session, rec session.Record, fields map[string]any) (time.Time, error) {
 	writes, err := s.record(ctx, rec)
 	if err != nil {
 		return time.Time{}, err
 	}
-	batch := s.batch().Update(s.sessions().Doc(string(known.ID)), fields, firestore.LastUpdateTime(known.Version))
-	for _, w := range writes {
-		w.batched(batch)
-	}
-	results, err := batch.Commit(ctx)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return results[0].UpdateTime, nil
+	change := write{ref: s.sessions().Doc(string(known.ID)), do: update, data: fields, version: known.Version}
+	return s.commit(ctx, append([]write{change}, writes...)...)
 }
 
 // Withdraw implements [session.Store].
@@ -240,11 +230,7 @@ func (s *Store) Withdraw(ctx context.Context, id session.ID, rec session.Record)
 		if err != nil {
 			return err
 		}
-		batch := s.batch().Delete(s.sessions().Doc(string(id)), firestore.LastUpdateTime(found.Version))
-		for _, w := range writes {
-			w.batched(batch)
-		}
-		_, err = batch.Commit(ctx)
+		_, err = s.commit(ctx, append(writes, write{ref: s.sessions().Doc(string(id)), do: remove, version: found.Version})...)
 		return err
 	})
 	if session.CodeOf(err) == session.CodeNotFound {

@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"cloud.google.com/go/firestore"
 	"cloud.google.com/go/firestore/apiv1/firestorepb"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/vigilhq/vigil/internal/session"
 )
@@ -173,108 +170,6 @@ func (s *Store) count(ctx context.Context, q firestore.Query) (int, error) {
 		return 0, errors.New("no count in the answer")
 	}
 	return int(n.GetIntegerValue()), nil
-}
-
-// batch returns a batch of writes that commit together or not at all.
-//
-//nolint:staticcheck // deprecated, but one atomic call without locks: a transaction is three calls, BulkWriter is not atomic
-func (s *Store) batch() *firestore.WriteBatch { return s.client.Batch() }
-
-// settle repeats try while it loses against other writers. Try reads what is there and decides anew each time. What it fails
-// with is unavailable unless it says itself what it is.
-func (s *Store) settle(ctx context.Context, op string, timeout time.Duration, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	for delay := 10 * time.Millisecond; ; delay = min(2*delay, time.Second) {
-		err := try(ctx)
-		if contended(err) && pause(ctx, delay) == nil {
-			continue
-		}
-		var said *session.Error
-		if err == nil || errors.As(err, &said) {
-			return err
-		}
-		return session.Unavailable(op, err)
-	}
-}
-
-// oneByOne commits writes together or, where another writer has done something to one of their documents, each by itself; one
-// whose condition does not hold any more is left out. It reports which were made.
-func (s *Store) oneByOne(ctx context.Context, writes []func(*firestore.WriteBatch)) (made []bool, err error) {
-	made = make([]bool, len(writes))
-	if len(writes) == 0 {
-		return made, nil
-	}
-	whole := s.batch()
-	for _, add := range writes {
-		add(whole)
-	}
-	switch err := s.commit(ctx, whole); {
-	case err == nil:
-		for i := range made {
-			made[i] = true
-		}
-		return made, nil
-	case !contended(err):
-		return made, err
-	}
-	for i, add := range writes {
-		err := s.settle(ctx, "write", callTimeout, func(ctx context.Context) error {
-			one := s.batch()
-			add(one)
-			err := s.commit(ctx, one)
-			made[i] = err == nil
-			if settled(err) {
-				return nil
-			}
-			return err
-		})
-		if err != nil {
-			return made, err
-		}
-	}
-	return made, nil
-}
-
-func (s *Store) commit(ctx context.Context, batch *firestore.WriteBatch) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	_, err := batch.Commit(ctx)
-	return err
-}
-
-// settled reports whether a write failed because its condition does not hold, which waiting does not change.
-func settled(err error) bool {
-	switch status.Code(err) {
-	case codes.FailedPrecondition, codes.AlreadyExists, codes.NotFound:
-		return true
-	default:
-		return false
-	}
-}
-
-// contended reports whether a write failed because of what another writer did to its documents. It may also be one's
-// own write of a moment ago, whose answer was lost and which Google's client has then repeated. The emulator
-// cancels a commit, made or not, of which it was about to tell a listener that goes away.
-func contended(err error) bool {
-	switch status.Code(err) {
-	case codes.Aborted, codes.FailedPrecondition, codes.AlreadyExists, codes.NotFound, codes.Canceled:
-		return true
-	default:
-		return false
-	}
-}
-
-// pause waits for up to d, at random so that those who met once do not meet again.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(rand.N(d))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 func notFound(op string) error { return &session.Error{Op: op, Code: session.CodeNotFound} }

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/vigilhq/vigil/firestore/firestoretest"
 	"github.com/vigilhq/vigil/internal/session"
@@ -47,137 +45,6 @@ func intercepted(t *testing.T, f between) (s, plain *Store) {
 func once(f func() error) func() error {
 	var first sync.Once
 	return func() (err error) { first.Do(func() { err = f() }); return err }
-}
-
-// TestLostAnswers has every write committed and its answer lost: Google's client then repeats it, and the store
-// has to recognise its own work in what it finds.
-func TestLostAnswers(t *testing.T) {
-	for _, fate := range []struct {
-		name string
-		code codes.Code
-		kept bool // the write whose answer is lost was made
-	}{
-		{"lost answer", codes.Unavailable, true},
-		{"lost request", codes.Unavailable, false},
-		{"contention", codes.Aborted, false},
-	} {
-		for name, do := range lossyWrites {
-			t.Run(fate.name+"/"+name, func(t *testing.T) {
-				lose := func() error { return nil }
-				s, plain := intercepted(t, func(_ context.Context, method string, call func() error) error {
-					if method != "Commit" {
-						return call()
-					}
-					lost := lose()
-					if lost != nil && !fate.kept {
-						return lost
-					}
-					if err := call(); err != nil {
-						return err
-					}
-					return lost
-				})
-				do(t, s, plain, func() { lose = once(func() error { return status.Error(fate.code, "lost") }) })
-			})
-		}
-	}
-}
-
-// lossyWrites are the writes, each of which arms the loss when it is prepared.
-var lossyWrites = map[string]func(t *testing.T, s, plain *Store, arm func()){
-	"Create": func(t *testing.T, s, plain *Store, arm func()) {
-		arm()
-		stored := sessiontest.MustCreate(t, s, sessiontest.NewSession("ana", sessiontest.SignIn))
-		wantSession(t, plain, stored)
-	},
-	"Touch": func(t *testing.T, s, plain *Store, arm func()) {
-		stored := sessiontest.MustCreate(t, s, sessiontest.NewSession("ana", sessiontest.SignIn))
-		n := session.NewNotice(session.NoticeReset, "ana", "", stored.ID)
-		arm()
-		touched, err := s.Touch(t.Context(), stored, stored.LastActive.Add(time.Minute), &n)
-		if err != nil || !touched.LastActive.Equal(stored.LastActive.Add(time.Minute)) {
-			t.Errorf("last activity %s, error %v", touched.LastActive, err)
-		}
-		wantSession(t, plain, touched)
-		wantNotices(t, plain, n.ID)
-	},
-	"End": func(t *testing.T, s, plain *Store, arm func()) {
-		stored := sessiontest.MustCreate(t, s, sessiontest.NewSession("ana", sessiontest.SignIn))
-		arm()
-		ended, own, err := s.End(t.Context(), stored.ID, session.End{Reason: session.ReasonLogout}, session.Record{})
-		if err != nil || !own {
-			t.Errorf("ended %t, error %v", own, err)
-		}
-		wantSession(t, plain, ended)
-	},
-	"End with a notice, twice": func(t *testing.T, s, plain *Store, arm func()) {
-		stored := sessiontest.MustCreate(t, s, sessiontest.NewSession("ana", sessiontest.SignIn))
-		n := session.NewNotice(session.NoticeEnded, "ana", session.ReasonLogout, stored.ID)
-		arm()
-		for range 2 {
-			if _, own, err := s.End(t.Context(), stored.ID, session.End{Reason: session.ReasonLogout}, session.Record{Notices: []session.Notice{n}}); err != nil || !own {
-				t.Errorf("ended %t, error %v", own, err)
-			}
-		}
-		wantNotices(t, plain, n.ID)
-	},
-	"Withdraw": func(t *testing.T, s, plain *Store, arm func()) {
-		stored := sessiontest.MustCreate(t, s, sessiontest.NewSession("ana", sessiontest.SignIn))
-		arm()
-		if err := s.Withdraw(t.Context(), stored.ID, session.Record{}); err != nil {
-			t.Error(err)
-		}
-		if _, err := plain.Session(t.Context(), stored.ID); session.CodeOf(err) != session.CodeNotFound {
-			t.Errorf("session: %v", err)
-		}
-	},
-	"Revoke, twice": func(t *testing.T, s, plain *Store, arm func()) {
-		n := session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked)
-		arm()
-		first, err := s.Revoke(t.Context(), n, session.Decree{By: "ana"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		second, err := s.Revoke(t.Context(), n, session.Decree{By: "ana"})
-		if err != nil || !second.Equal(first) {
-			t.Errorf("revoked at %s, and then at %s, error %v", first, second, err)
-		}
-		wantNotices(t, plain, n.ID)
-	},
-	"TokensRevoked": func(t *testing.T, s, plain *Store, arm func()) {
-		revokedAt, err := s.Revoke(t.Context(), session.NewNotice(session.NoticeEnded, "ana", session.ReasonRevoked), session.Decree{By: "ana"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		arm()
-		if err := s.TokensRevoked(t.Context(), "ana", revokedAt); err != nil {
-			t.Error(err)
-		}
-		if u, err := plain.User(t.Context(), "ana"); err != nil || u.TokensPending {
-			t.Errorf("user %+v, error %v", u, err)
-		}
-	},
-}
-
-func wantSession(t *testing.T, s *Store, want session.Session) {
-	t.Helper()
-	got, err := s.Session(t.Context(), want.ID)
-	if err != nil || !got.Version.Equal(want.Version) || got.Status != want.Status || !got.EndedAt.Equal(want.EndedAt) {
-		t.Errorf("got %+v, error %v\nwant %+v", got, err, want)
-	}
-}
-
-func wantNotices(t *testing.T, s *Store, ids ...string) {
-	t.Helper()
-	snaps, err := s.notices().Documents(t.Context()).GetAll()
-	if err != nil || len(snaps) != len(ids) {
-		t.Fatalf("%d notices, error %v", len(snaps), err)
-	}
-	for i, snap := range snaps {
-		if snap.Ref.ID != ids[i] {
-			t.Errorf("notice %s, want %s", snap.Ref.ID, ids[i])
-		}
-	}
 }
 
 // TestCalls says what the frequent operations cost.
@@ -335,8 +202,13 @@ func TestReadsTeachTheClock(t *testing.T) {
 func TestForeignDocuments(t *testing.T) {
 	s := connect(t, firestoretest.Start(t), firestoretest.ProjectID(t))
 	from := sessiontest.NewSession("ana", sessiontest.SignIn)
+	moved := session.NewID("cem", "", sessiontest.SignIn)
 	for path, doc := range map[string]map[string]any{
-		"activeSessions/" + string(from.ID): {"userId": "ana", "status": 7},
+		"activeSessions/" + string(from.ID): {"userId": "ana", "status": 7, "shard": shard(from.ID), "createdAt": time.Now()},
+		"activeSessions/" + string(moved):   {"userId": "cem", "networks": []string{"everywhere"}},
+		"securityEvents/1":                  {"userId": "ana", "audience": "user", "at": time.Now(), "shard": 3, "type": true},
+		"sessionRevocations/job":            {"state": "running", "filter": map[string]any{"userId": 7}},
+		"sessionSweeps/latest":              {"users": "many"},
 		"sessionUsers/bea":                  {"tokensPending": true, "revokedAt": "yesterday"},
 	} {
 		if _, err := s.client.Doc(path).Set(t.Context(), doc); err != nil {
@@ -344,10 +216,27 @@ func TestForeignDocuments(t *testing.T) {
 		}
 	}
 	for name, call := range map[string]func() error{
-		"Create":       func() error { _, _, err := s.Create(t.Context(), from, session.Record{}); return err },
-		"Session":      func() error { _, err := s.Session(t.Context(), from.ID); return err },
-		"UserSessions": func() error { _, err := s.UserSessions(t.Context(), "ana", true); return err },
-		"End":          func() error { _, _, err := s.End(t.Context(), from.ID, session.End{}, session.Record{}); return err },
+		"Create":         func() error { _, _, err := s.Create(t.Context(), from, session.Record{}); return err },
+		"Session":        func() error { _, err := s.Session(t.Context(), from.ID); return err },
+		"UserSessions":   func() error { _, err := s.UserSessions(t.Context(), "ana", true); return err },
+		"RecentSessions": func() error { _, err := s.RecentSessions(t.Context(), "ana", 1); return err },
+		"Search": func() error {
+			_, err := s.Search(t.Context(), session.Filter{UserID: "ana"}, session.Cursor{}, 1)
+			return err
+		},
+		"Search of broken networks": func() error {
+			_, err := s.Search(t.Context(), session.Filter{UserID: "cem"}, session.Cursor{}, 1)
+			return err
+		},
+		"Session with broken networks": func() error { _, err := s.Session(t.Context(), moved); return err },
+		"Erase":                        func() error { return s.Erase(t.Context(), "ana") },
+		"UserEvents":                   func() error { _, err := s.UserEvents(t.Context(), "ana", session.EventCursor{}, 1); return err },
+		"AllEvents":                    func() error { _, err := s.AllEvents(t.Context(), session.EventCursor{}, 1); return err },
+		"Job":                          func() error { _, err := s.Job(t.Context(), "job"); return err },
+		"UpdateJob":                    func() error { _, _, err := s.UpdateJob(t.Context(), session.MassRevocation{ID: "job"}); return err },
+		"RunningJobs":                  func() error { _, err := s.RunningJobs(t.Context(), 1); return err },
+		"Census":                       func() error { _, err := s.Census(t.Context()); return err },
+		"End":                          func() error { _, _, err := s.End(t.Context(), from.ID, session.End{}, session.Record{}); return err },
 		"Create for a user": func() error {
 			_, _, err := s.Create(t.Context(), sessiontest.NewSession("bea", sessiontest.SignIn), session.Record{})
 			return err

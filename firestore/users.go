@@ -58,11 +58,9 @@ func (s *Store) Revoke(ctx context.Context, n session.Notice, d session.Decree) 
 	delete(notice, "sessionIds")
 	notice["before"] = firestore.ServerTimestamp
 	err := s.settle(ctx, op, revokeTimeout, func(ctx context.Context) error {
-		batch := s.batch().Set(user, fields, firestore.MergeAll).Create(s.notices().Doc(n.ID), notice)
-		for _, w := range s.eventWrites(d.Events) {
-			w.batched(batch)
-		}
-		_, err := batch.Commit(ctx)
+		_, err := s.commit(ctx, append(s.eventWrites(d.Events),
+			write{ref: user, do: merge, data: fields},
+			write{ref: s.notices().Doc(n.ID), do: create, data: notice})...)
 		return unlessMade(err)
 	})
 	if err != nil {
@@ -160,15 +158,11 @@ func (s *Store) PendingUsers(ctx context.Context, before time.Time, limit int) (
 // Enable implements [session.Users]. It leaves updatedAt alone, which is the age of a pending revocation.
 func (s *Store) Enable(ctx context.Context, uid session.UserID, events ...session.Event) error {
 	return s.settle(ctx, "enable", callTimeout, func(ctx context.Context) error {
-		batch := s.batch().Set(s.users().Doc(userName(uid)), map[string]any{
+		_, err := s.commit(ctx, append(s.eventWrites(events), write{ref: s.users().Doc(userName(uid)), do: merge, data: map[string]any{
 			"userId":   string(uid),
 			"disabled": false,
 			"purgeAt":  s.clock.Now().Add(s.retention),
-		}, firestore.MergeAll)
-		for _, w := range s.eventWrites(events) {
-			w.batched(batch)
-		}
-		_, err := batch.Commit(ctx)
+		}})...)
 		return err
 	})
 }

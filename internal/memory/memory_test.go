@@ -1,7 +1,10 @@
 package memory_test
 
 import (
+	"strconv"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/vigilhq/vigil/internal/memory"
 	"github.com/vigilhq/vigil/internal/session"
@@ -29,4 +32,30 @@ func open(*testing.T) sessiontest.Backend {
 		}
 	}
 	return instance(nil)
+}
+
+// TestMailPause: the memory of a mail about a device lasts for an hour, also across one of the clock's.
+func TestMailPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, n := memory.Open(session.NewClock()), 0
+		create := func(after time.Duration) int {
+			<-time.After(after)
+			n++
+			s := sessiontest.NewSession("ana", sessiontest.SignIn.Add(time.Duration(n)*time.Minute))
+			_, created, err := store.Create(t.Context(), s, session.Record{Mail: &session.Mail{Subject: strconv.Itoa(n), Device: "phone"}})
+			if err != nil || !created {
+				t.Errorf("created %t, error %v", created, err)
+			}
+			latest, _ := strconv.Atoi(store.Mails()[0].Subject)
+			return latest
+		}
+		for _, c := range []struct {
+			after  time.Duration
+			latest int
+		}{{0, 1}, {0, 1}, {59 * time.Minute, 1}, {time.Minute, 4}, {30 * time.Minute, 4}, {time.Hour, 6}} {
+			if got := create(c.after); got != c.latest {
+				t.Errorf("%s later: the latest mail is %d, want %d", c.after, got, c.latest)
+			}
+		}
+	})
 }

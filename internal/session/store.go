@@ -70,7 +70,8 @@ type Archive interface {
 	// Search reads up to limit sessions that the filter lets pass, as they are stored, after the cursor: in the order of
 	// [Filter.CursorOf]. Fewer than limit are the last ones. The zero Cursor is before all.
 	Search(ctx context.Context, f Filter, after Cursor, limit int) ([]Session, error)
-	// Count counts the sessions that the filter lets pass, as they are stored, without reading them where the store can.
+	// Count counts the sessions that the filter lets pass, as they are stored, without reading them where the store can. A
+	// CreatedBefore within the last minute may be taken for now.
 	Count(ctx context.Context, f Filter) (int, error)
 	// ActiveByUser reads up to limit sessions with status active in the order of user id and then id, after those two of
 	// after. The zero Session is before all.

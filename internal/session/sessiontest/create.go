@@ -93,7 +93,9 @@ func createTwentyTabs(t *testing.T, a, b Backend) {
 	instances := []Backend{a, b}
 	stored := make([]session.Session, 20)
 	together(len(stored), func(i int) {
-		s, own, err := instances[i%2].Store.Create(t.Context(), NewSession("ana", SignIn), session.Record{})
+		rec := newRecord("ana")
+		rec.Mail = &session.Mail{To: "ana@example.com", Subject: "A new sign-in", Device: "ana's laptop"}
+		s, own, err := instances[i%2].Store.Create(t.Context(), NewSession("ana", SignIn), rec)
 		if err != nil {
 			t.Errorf("tab %d: %v", i, err)
 		}
@@ -107,6 +109,8 @@ func createTwentyTabs(t *testing.T, a, b Backend) {
 		equal(t, "answer", s, stored[0])
 	}
 	equal(t, "sessions", ids(userSessions(t, a.Store, "ana", true)), []session.ID{stored[0].ID})
+	equal(t, "mails", a.Mails(t), []string{"A new sign-in"})
+	equal(t, "events", len(events(t, b)), 1)
 }
 
 func createSimultaneous(t *testing.T, a, b Backend) {

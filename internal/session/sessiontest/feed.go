@@ -36,9 +36,20 @@ func feedDelivers(t *testing.T, a, b Backend) {
 		t.Fatal(err)
 	}
 	revocation.Before = revokedAt
+	alert := session.NewNotice(session.NoticeAlert, "ana", "", s.ID)
+	alert.Alert = &session.Alert{
+		Type: session.AlertImpossibleTravel, SessionID: s.ID, Sessions: 4, DeviceTypes: []string{"desktop", "mobile"},
+		Device: "Chrome on Windows", Country: "MX", PreviousCountry: "TR", DistanceKM: 11_000, SpeedKMH: 5_000,
+		IPAddress: "203.0.113.7", PreviousIPAddress: "198.51.100.0/24",
+	}
+	claims := session.NewNotice(session.NoticeClaims, "ana", "")
+	claims.SessionIDs = []session.ID{s.ID}
+	for _, n := range []session.Notice{alert, claims} {
+		code(t, "Publish", a.Publisher.Publish(t.Context(), n), "")
+	}
 
 	for _, feed := range feeds {
-		for _, want := range []session.Notice{reset, end, started, revocation} {
+		for _, want := range []session.Notice{reset, end, started, revocation, alert, claims} {
 			got := feed.AwaitNotice(t, want.ID)
 			if got.At.IsZero() {
 				t.Errorf("%s: no time", got.Kind)
@@ -92,14 +103,18 @@ func feedRepeated(t *testing.T, a, b Backend) {
 	first := session.NewNotice(session.NoticeStarted, "ana", "", session.NewID("ana", "", SignIn))
 	again := first
 	again.UserID = "bea"
-	for _, n := range []session.Notice{first, again} {
-		if err := a.Publisher.Publish(t.Context(), n); err != nil {
+	said := newEvent(session.EventSecurityAlert, "ana")
+	for i, n := range []session.Notice{first, again} {
+		if err := a.Publisher.Publish(t.Context(), n, []session.Event{said, newEvent(session.EventSecurityAlert, "bea")}[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
 	feed.AwaitProof(t)
 	equal(t, "user", feed.AwaitNotice(t, first.ID).UserID, "ana")
 	equal(t, "notices", feed.AwaitProof(t), 1)
+	if told := events(t, b); len(told) != 1 || told[0].ID != said.ID {
+		t.Errorf("events %+v", told)
+	}
 }
 
 func feedProof(t *testing.T, a, b Backend) {

@@ -39,6 +39,11 @@ func readMissing(t *testing.T, a, _ Backend) {
 		_, ended, err := a.Store.End(t.Context(), id, session.End{Reason: session.ReasonLogout}, session.Record{})
 		code(t, "End "+string(id), err, session.CodeNotFound)
 		equal(t, "ended", ended, false)
+		for _, s.Version = range []time.Time{{}, SignIn} {
+			_, moved, err := a.Store.Move(t.Context(), s, session.Networks{}, session.Record{})
+			code(t, "Move "+string(id), err, session.CodeNotFound)
+			equal(t, "moved", moved, false)
+		}
 	}
 	equal(t, "sessions of nobody", len(userSessions(t, a.Store, "nobody", true)), 0)
 }

@@ -48,7 +48,8 @@ type testCase struct {
 
 // TestStore runs the contract of the ports that keep something. Open returns an instance on an empty store.
 func TestStore(t *testing.T, open func(t *testing.T) Backend) {
-	run(t, open, createCases, readCases, touchCases, endCases, withdrawCases, userCases, failureCases)
+	run(t, open, createCases, readCases, touchCases, endCases, withdrawCases, recordCases, userCases, searchCases, purgeCases,
+		trailCases, jobCases, failureCases)
 }
 
 // TestFeed runs the contract of [session.Feed] and [session.Publisher]. Open returns an instance on an empty store.

@@ -16,6 +16,7 @@ var userCases = []testCase{
 	{"simultaneous revocations leave the latest time", userSimultaneous},
 	{"only the latest revocation's tokens settle it", userTokens},
 	{"revocations that Firebase has not been told are found", userPending},
+	{"a disabled user stays so until enabled, a deleted one for good", userDecrees},
 	{"any uid will do", userOdd},
 }
 
@@ -116,6 +117,46 @@ func userPending(t *testing.T, a, b Backend) {
 	if err != nil || len(one) != 1 {
 		t.Errorf("with a limit of one: %v, error %v", one, err)
 	}
+}
+
+func userDecrees(t *testing.T, a, b Backend) {
+	code(t, "Enable of a stranger", a.Users.Enable(t.Context(), "ana"), "")
+	equal(t, "stranger", user(t, b.Users, "ana"), session.User{ID: "ana"})
+
+	revoke := func(d session.Decree, kind session.EventType) time.Time {
+		t.Helper()
+		d.By, d.Events = "boss", []session.Event{newEvent(kind, "ana")}
+		n := session.NewNotice(session.NoticeEnded, "ana", session.ReasonUserDisabled)
+		for range 2 { // as after a lost answer
+			if _, err := a.Users.Revoke(t.Context(), n, session.Decree{By: "boss", Disable: d.Disable, Delete: d.Delete, Events: d.Events}); err != nil {
+				t.Fatalf("Revoke: %v", err)
+			}
+		}
+		return user(t, b.Users, "ana").RevokedAt
+	}
+	want := session.User{ID: "ana", RevokeReason: session.ReasonUserDisabled, RevokedBy: "boss", TokensPending: true}
+	want.Disabled, want.RevokedAt = true, revoke(session.Decree{Disable: true}, session.EventUserDisabled)
+	equal(t, "disabled", user(t, b.Users, "ana"), want)
+	want.RevokedAt = revoke(session.Decree{}, session.EventUserRevoked)
+	equal(t, "revoked", user(t, b.Users, "ana"), want)
+	want.RevokedAt = revoke(session.Decree{Delete: true}, session.EventAccountDeleted)
+	deleted := user(t, b.Users, "ana")
+	if deleted.DeletedAt.IsZero() || deleted.DeletedAt.After(deleted.RevokedAt) {
+		t.Errorf("deleted at %s, revoked at %s", deleted.DeletedAt, deleted.RevokedAt)
+	}
+	want.DeletedAt = deleted.DeletedAt
+	equal(t, "deleted", deleted, want)
+	code(t, "Enable", b.Users.Enable(t.Context(), "ana", newEvent(session.EventUserEnabled, "ana")), "")
+	want.Disabled = false
+	equal(t, "enabled", user(t, a.Users, "ana"), want)
+
+	var told []session.EventType
+	for _, e := range events(t, a) {
+		told = append(told, e.Type)
+	}
+	equal(t, "events", told, []session.EventType{
+		session.EventUserEnabled, session.EventAccountDeleted, session.EventUserRevoked, session.EventUserDisabled,
+	})
 }
 
 func userOdd(t *testing.T, a, b Backend) {
