@@ -28,7 +28,7 @@
 //
 // The composite indexes, the exemptions and the TTL policies are in rules/firestore.indexes.json. Firestore takes 500 writes a
 // second to a collection that has an index over a time. So no time of sessions and events has one of its own, and a
-// query of all users in the order of a time asks for one shard of sixteen after the other.
+// query of all users in the order of a time asks each of the sixteen shards.
 //
 // # Order and time
 //

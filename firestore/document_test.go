@@ -74,7 +74,8 @@ func TestDocuments(t *testing.T) {
 
 	endedAt := from.CreatedAt.Add(time.Hour)
 	end := session.NewNotice(session.NoticeEnded, "ana", session.ReasonLogout, from.ID)
-	if _, _, err := s.End(t.Context(), from.ID, session.End{Reason: session.ReasonLogout, By: "ana", At: endedAt}, session.Record{Notices: []session.Notice{end}}); err != nil {
+	rec := session.Record{Notices: []session.Notice{end}}
+	if _, _, err := s.End(t.Context(), from.ID, session.End{Reason: session.ReasonLogout, By: "ana", At: endedAt}, rec); err != nil {
 		t.Fatal(err)
 	}
 	doc["status"], doc["endedAt"], doc["endReason"], doc["endedBy"] = "ended", endedAt, "logout", "ana"

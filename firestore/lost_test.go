@@ -79,7 +79,8 @@ var lossyWrites = map[string]func(t *testing.T, s, plain *Store, arm func()){
 		n := session.NewNotice(session.NoticeEnded, "ana", session.ReasonLogout, stored.ID)
 		arm()
 		for range 2 {
-			if _, own, err := s.End(t.Context(), stored.ID, session.End{Reason: session.ReasonLogout}, session.Record{Notices: []session.Notice{n}}); err != nil || !own {
+			rec := session.Record{Notices: []session.Notice{n}}
+			if _, own, err := s.End(t.Context(), stored.ID, session.End{Reason: session.ReasonLogout}, rec); err != nil || !own {
 				t.Errorf("ended %t, error %v", own, err)
 			}
 		}

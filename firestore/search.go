@@ -96,8 +96,8 @@ func (s *Store) equal(f session.Filter) firestore.Query {
 	return q
 }
 
-// queries returns the queries which, one after the other, bring in the order of f what comes after the cursor, and whether they bring
-// only what f lets pass.
+// queries returns the queries which, one after the other, bring in the order of f what comes after the cursor, and whether
+// they bring only what f lets pass.
 func (s *Store) queries(f session.Filter, after session.Cursor) (queries []firestore.Query, exact bool) {
 	if f.ActiveBefore.IsZero() {
 		q := s.equal(f).OrderBy(firestore.DocumentID, firestore.Asc)
