@@ -19,6 +19,8 @@ const (
 	overlap = 2 * time.Minute
 	// listenerLife is how long a listener lives: it keeps all that it has shown.
 	listenerLife = 30 * time.Minute
+	// listenerRoom is how many notices a listener shows, beyond those it has begun with, before another takes its place.
+	listenerRoom = 10_000
 	// retryDelay bounds the pause before something that has failed is tried again.
 	retryDelay = 2 * time.Second
 )
@@ -30,10 +32,11 @@ type Feed struct {
 	store  *Store
 	client *firestore.Client // of the listener; tests give it a connection of its own, to break
 	life   time.Duration     // of a listener
+	room   int               // of a listener, in notices
 }
 
 // Feed returns the feed of all notices.
-func (s *Store) Feed() *Feed { return &Feed{store: s, client: s.client, life: listenerLife} }
+func (s *Store) Feed() *Feed { return &Feed{store: s, client: s.client, life: listenerLife, room: listenerRoom} }
 
 // Publish implements [session.Publisher].
 func (s *Store) Publish(ctx context.Context, n session.Notice, events ...session.Event) error {
@@ -212,7 +215,7 @@ func (r *run) listen(ctx context.Context) {
 }
 
 // listenOnce delivers what one listener shows. It reports whether it has shown anything, and what ended it: nil where that was
-// its age or a rebuild.
+// its age, its size or a rebuild.
 func (r *run) listenOnce(ctx context.Context) (healthy bool, err error) {
 	life, cancel := context.WithTimeout(ctx, r.life)
 	defer cancel()
@@ -222,7 +225,7 @@ func (r *run) listenOnce(ctx context.Context) (healthy bool, err error) {
 	r.mu.Unlock()
 	snapshots := query.Snapshots(life)
 	defer snapshots.Stop()
-	for {
+	for left := 0; ; {
 		snap, err := snapshots.Next()
 		if life.Err() != nil {
 			return healthy, nil // on purpose
@@ -230,11 +233,16 @@ func (r *run) listenOnce(ctx context.Context) (healthy bool, err error) {
 		if err != nil {
 			return healthy, err
 		}
-		healthy = true
 		for _, change := range snap.Changes {
 			if change.Kind != firestore.DocumentRemoved {
 				r.deliver(ctx, change.Doc, true)
 			}
+		}
+		if !healthy { // at least as many as it began with, so that a flood does not have them all read over and over
+			healthy, left = true, max(r.room, 2*len(snap.Changes))
+		}
+		if left -= len(snap.Changes); left < 0 {
+			return healthy, nil
 		}
 	}
 }

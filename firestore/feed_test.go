@@ -97,6 +97,29 @@ func TestListenerFails(t *testing.T) {
 	recorder.AwaitNotice(t, publish(t, beside).ID)
 }
 
+// TestFullListener: a listener keeps all that it has shown, so one that has shown much makes room for another.
+func TestFullListener(t *testing.T) {
+	t.Parallel()
+	var opened atomic.Int32
+	s, beside := intercepted(t, func(_ context.Context, method string, call func() error) error {
+		if method == "Listen" {
+			opened.Add(1)
+		}
+		return call()
+	})
+	s.resync = never
+	feed := s.Feed()
+	feed.room = 2
+	recorder := sessiontest.RunFeed(t, feed)
+	for range 40 {
+		recorder.AwaitNotice(t, publish(t, beside).ID)
+	}
+	// Each listener begins with all that came before, and takes as many again: 2, 4, 12 and 36.
+	if n := opened.Load(); n < 3 || n > 8 {
+		t.Errorf("%d listeners", n)
+	}
+}
+
 // TestSilentListener: the catch-up brings what a listener that has stalled does not, and has it replaced.
 func TestSilentListener(t *testing.T) {
 	t.Parallel()

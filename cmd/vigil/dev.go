@@ -87,7 +87,7 @@ func dev(ctx context.Context, c config, log *slog.Logger, stdout io.Writer) erro
 	if err != nil {
 		return settingError{"ADDR", err.Error()}
 	}
-	i := newInstance(c, log, parts{clock, auth, m, memoryBackend(clock), places})
+	i := newInstance(c, log, parts{clock, auth, m, memoryBackend(c, clock), places})
 	if err := introduce(stdout, c, listener.Addr(), identityListener.Addr(), opsAddr); err != nil {
 		return errors.Join(err, listener.Close())
 	}

@@ -67,7 +67,7 @@ func serve(ctx context.Context, c config, log *slog.Logger) error {
 func openBackend(ctx context.Context, c config, clock *session.Clock, m *metrics.Metrics, log *slog.Logger) (backend, error) {
 	if c.Store == "memory" {
 		log.Warn("the store is this process's memory: run one instance only, and expect every session to be forgotten at its end")
-		return memoryBackend(clock), nil
+		return memoryBackend(c, clock), nil
 	}
 	store, err := firestore.Open(ctx, firestore.Options{
 		ProjectID: c.ProjectID, EmulatorHost: c.FirestoreEmul, Retention: c.Retention, ResyncInterval: c.FeedResync,
@@ -103,8 +103,9 @@ func openPlaces(c config) (*geoip.Database, error) {
 	return places, nil
 }
 
-func memoryBackend(clock *session.Clock) backend {
+func memoryBackend(c config, clock *session.Clock) backend {
 	store := memory.Open(clock)
+	store.Retention = c.Retention
 	return backend{
 		data: store, feed: store.Feed(),
 		ping: func(context.Context) error { return nil }, close: func() error { return nil },

@@ -13,45 +13,67 @@ import (
 // maxEnds bounds how many sessions one call ends at the same time.
 const maxEnds = 8
 
-// turns lets callers that name the same user pass one after the other. Of many sign-ins at once the first then makes room for all, and
-// the others find it made. Safe for concurrent use.
-type turns struct {
+// rounds have what many callers want for one user done once for all of them: whoever comes while it is being done waits for the next
+// time, which begins after they came. Of many sign-ins at once one makes room for all. Safe for concurrent use.
+type rounds struct {
 	mu    sync.Mutex
-	taken map[UserID]*turn
+	users map[UserID]*turn
 }
 
-type turn struct {
-	free    chan struct{} // holds one token while nobody has the turn
-	waiting int           // including who has it; guarded by turns.mu
+// turn is where the rounds of one user stand. Guarded by rounds.mu.
+type turn struct{ running, next *round }
+
+type round struct {
+	done   chan struct{} // closed when the following are set
+	live   []Session
+	ended  []ID
+	failed error
 }
 
-// Take waits for the user's turn and returns what gives it back.
-func (t *turns) Take(ctx context.Context, uid UserID) (release func(), err error) {
-	t.mu.Lock()
-	if t.taken == nil {
-		t.taken = make(map[UserID]*turn)
+// Join takes part in the user's next round, which the first to come does.
+func (r *rounds) Join(ctx context.Context, uid UserID, do func(*round)) *round {
+	r.mu.Lock()
+	if r.users == nil {
+		r.users = make(map[UserID]*turn)
 	}
-	own := t.taken[uid]
-	if own == nil {
-		own = &turn{free: make(chan struct{}, 1)}
-		own.free <- struct{}{}
-		t.taken[uid] = own
+	t := r.users[uid]
+	if t == nil {
+		t = new(turn)
+		r.users[uid] = t
 	}
-	own.waiting++
-	t.mu.Unlock()
-	leave := func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if own.waiting--; own.waiting == 0 {
-			delete(t.taken, uid)
+	if joined := t.next; joined != nil {
+		r.mu.Unlock()
+		return joined
+	}
+	own, running := &round{done: make(chan struct{})}, t.running
+	t.next = own
+	r.mu.Unlock()
+	if running != nil {
+		select {
+		case <-running.done:
+		case <-ctx.Done(): // then do fails at once
 		}
 	}
+	r.mu.Lock()
+	t.running, t.next = own, nil
+	r.mu.Unlock()
+	do(own)
+	close(own.done)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t.running == own && t.next == nil {
+		delete(r.users, uid)
+	}
+	return own
+}
+
+// wait waits for the round to be done.
+func (r *round) wait(ctx context.Context) error {
 	select {
-	case <-own.free:
-		return func() { own.free <- struct{}{}; leave() }, nil
+	case <-r.done:
+		return r.failed
 	case <-ctx.Done():
-		leave()
-		return nil, Unavailable("wait for turn", ctx.Err())
+		return Unavailable("wait for round", ctx.Err())
 	}
 }
 
@@ -82,27 +104,31 @@ func (r *Registry) keepLimit(ctx context.Context, s Session) (evicted []ID, err 
 	if r.settings.MaxSessions == 0 {
 		return nil, nil
 	}
-	release, err := r.turns.Take(ctx, s.UserID)
-	if err != nil {
+	kept := r.rounds.Join(ctx, s.UserID, func(kept *round) { r.enforce(ctx, s.UserID, kept) })
+	if err := kept.wait(ctx); err != nil {
 		return nil, err
 	}
-	defer release()
-	live, err := r.liveSessions(ctx, s.UserID)
-	if err != nil {
-		return nil, err
-	}
-	excess := r.excess(live)
-	if r.settings.LimitPolicy == LimitReject {
-		if slices.ContainsFunc(excess, func(each Session) bool { return each.ID == s.ID }) {
-			return nil, r.withdraw(ctx, s)
-		}
+	at := slices.IndexFunc(kept.live, func(each Session) bool { return each.ID == s.ID })
+	switch {
+	case r.settings.LimitPolicy == LimitReject && at >= r.settings.MaxSessions:
+		return nil, r.withdraw(ctx, s)
+	case r.settings.LimitPolicy == LimitReject:
 		return nil, nil
-	}
-	evicted, err = r.endExcess(ctx, excess)
-	if err == nil && (slices.Contains(evicted, s.ID) || !slices.ContainsFunc(live, func(each Session) bool { return each.ID == s.ID })) {
+	case at < 0 || slices.Contains(kept.ended, s.ID):
 		return nil, r.outrun(ctx, s)
+	case at == len(kept.live)-1:
+		return kept.ended, nil
+	default:
+		return nil, nil // the newest has taken their place, and is told
 	}
-	return evicted, err
+}
+
+// enforce is a round: it lists who is live and, unless new ones are refused, ends the oldest beyond the limit.
+func (r *Registry) enforce(ctx context.Context, uid UserID, kept *round) {
+	kept.live, kept.failed = r.liveSessions(ctx, uid)
+	if kept.failed == nil && r.settings.LimitPolicy != LimitReject {
+		kept.ended, kept.failed = r.endExcess(ctx, r.excess(kept.live))
+	}
 }
 
 // excess are those of a user's live sessions, in order of creation, that are too many: the oldest or, where the policy refuses

@@ -52,7 +52,7 @@ type Registry struct {
 	inbox      *Inbox
 	states     *states
 	activity   *Activity
-	turns      turns
+	rounds     rounds
 	worker     string        // names this instance where several work on one thing
 	jobAsked   chan struct{} // holds one token while a mass revocation waits to be begun
 	meter      Meter

@@ -154,11 +154,6 @@ func (r *Registry) sweepLimit(ctx context.Context, duties Duty, uid UserID, live
 	if duties&SweepLimits == 0 || r.settings.MaxSessions == 0 || live <= r.settings.MaxSessions {
 		return nil
 	}
-	release, err := r.turns.Take(ctx, uid)
-	if err != nil {
-		return err
-	}
-	defer release()
 	sessions, err := r.liveSessions(ctx, uid)
 	if err != nil {
 		return err
