@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -9,20 +10,31 @@ import (
 )
 
 func (a *api) adminRoutes() []route {
+	const pathUser = "/v1/admin/users/:uid"
 	return []route{
 		{
-			method: http.MethodGet, path: "/v1/admin/users/:uid/sessions", access: a.admin(a.userSessions),
+			method: http.MethodGet, path: pathUser + "/sessions", access: a.admin(a.userSessions),
 			name: "userSessions", summary: "A user's sessions, ended ones within the retention included",
 			answers: []answer{{http.StatusOK, "The sessions.", sessionList{}, nil}},
 		},
 		{
-			method: http.MethodPost, path: "/v1/admin/users/:uid/revoke", access: a.recentAdmin(a.revoke),
-			name: "revokeUser", summary: "End everything that a user has", query: []parameter{self}, body: revokeBody{},
+			method: http.MethodPost, path: pathUser + "/revoke", access: a.recentAdmin(a.revoke),
+			name: "revokeUser", summary: "End everything that a user has", query: []parameter{self}, body: noteBody{},
 			answers: []answer{{http.StatusOK, "All sign-ins up to now are refused.", revocation{}, nil}},
 		},
 		{
+			method: http.MethodPost, path: pathUser + "/disable", access: a.recentAdmin(a.disable),
+			name: "disableUser", summary: "Disable an account, and end everything that it has", query: []parameter{self}, body: noteBody{},
+			answers: []answer{{http.StatusOK, "Nobody can use the account.", ended{}, nil}},
+		},
+		{
+			method: http.MethodPost, path: pathUser + "/enable", access: a.recentAdmin(a.enable),
+			name: "enableUser", summary: "Let an account sign in again", body: noteBody{},
+			answers: []answer{{http.StatusNoContent, "It may. What has ended stays so.", nil, nil}},
+		},
+		{
 			method: http.MethodDelete, path: "/v1/admin/sessions/:id", access: a.recentAdmin(a.adminEnd),
-			name: "adminEndSession", summary: "End one session of any user", query: []parameter{self},
+			name: "adminEndSession", summary: "End one session of any user", query: []parameter{self, note},
 			answers: []answer{{http.StatusNoContent, "It is over.", nil, nil}},
 		},
 	}
@@ -31,8 +43,14 @@ func (a *api) adminRoutes() []route {
 // self is the parameter of every action that may end the caller's own session.
 var self = parameter{"self", "End the admin's own session, too.", false, object{"type": "boolean", "default": false}}
 
-// revokeBody is what an admin says to a revocation.
-type revokeBody struct {
+// note is the parameter of an action that takes no body.
+var note = parameter{"reason", "A note for the audit.", false, object{"type": "string", "maxLength": maxReason}}
+
+// maxReason bounds what an admin notes for the audit, in characters.
+const maxReason = 256
+
+// noteBody is what an admin says to an action.
+type noteBody struct {
 	Reason string `json:"reason,omitempty" maxLength:"256" description:"a note for the audit"`
 }
 
@@ -51,43 +69,73 @@ func (a *api) userSessions(c echo.Context, caller session.Admission) error {
 	if err != nil {
 		return err
 	}
-	answer := sessionList{make([]session.View, len(found))}
-	for i, s := range found {
-		answer.Sessions[i] = a.Registry.Settings().ViewForAdmin(s, caller.Session.ID)
-	}
-	return c.JSON(http.StatusOK, answer)
+	return c.JSON(http.StatusOK, sessionList{a.viewsForAdmin(found, caller)})
 }
 
-// maxReason bounds what an admin notes for the audit.
-const maxReason = 256
-
 func (a *api) revoke(c echo.Context, caller session.Admission) error {
-	uid, err := userIDOf(c)
-	if err != nil {
-		return err
-	}
-	in, err := bodyOf[revokeBody](c)
-	if err != nil {
-		return err
-	}
-	f := spareCaller(c, uid == caller.Identity.UserID)
-	note := f.text("reason", in.Reason, maxReason)
-	if err := f.err(); err != nil {
-		return err
-	}
-	done, err := a.Registry.RevokeUser(contextOf(c), uid, caller.Actor(note))
+	done, err := a.endUser(c, caller, a.Registry.RevokeUser)
 	if err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, revocation{done.Ended, session.Timestamp(done.RevokedAt)})
 }
 
-func (a *api) adminEnd(c echo.Context, caller session.Admission) error {
-	id := session.ID(pathParam(c, "id"))
-	if err := spareCaller(c, id == caller.Session.ID).err(); err != nil {
+func (a *api) disable(c echo.Context, caller session.Admission) error {
+	done, err := a.endUser(c, caller, a.Registry.DisableUser)
+	if err != nil {
 		return err
 	}
-	if err := a.Registry.AdminEnd(contextOf(c), caller.Actor(""), id); err != nil {
+	return c.JSON(http.StatusOK, ended{done.Ended})
+}
+
+// endUser does to a user what ends all of their sessions.
+func (a *api) endUser(
+	c echo.Context, caller session.Admission, end func(context.Context, session.UserID, session.Actor) (session.Revocation, error),
+) (session.Revocation, error) {
+	uid, err := userIDOf(c)
+	if err != nil {
+		return session.Revocation{}, err
+	}
+	in, err := bodyOf[noteBody](c)
+	if err != nil {
+		return session.Revocation{}, err
+	}
+	q := spareCaller(c, uid == caller.Identity.UserID)
+	note := q.text("reason", in.Reason, maxReason)
+	if err := q.err(); err != nil {
+		return session.Revocation{}, err
+	}
+	return end(contextOf(c), uid, caller.Actor(note))
+}
+
+func (a *api) enable(c echo.Context, caller session.Admission) error {
+	uid, err := userIDOf(c)
+	if err != nil {
+		return err
+	}
+	in, err := bodyOf[noteBody](c)
+	if err != nil {
+		return err
+	}
+	q := queryOf(c)
+	note := q.text("reason", in.Reason, maxReason)
+	if err := q.err(); err != nil {
+		return err
+	}
+	if err := a.Registry.EnableUser(contextOf(c), uid, caller.Actor(note)); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+func (a *api) adminEnd(c echo.Context, caller session.Admission) error {
+	id := session.ID(pathParam(c, "id"))
+	q := spareCaller(c, id == caller.Session.ID)
+	note := q.text("reason", q.values.Get("reason"), maxReason)
+	if err := q.err(); err != nil {
+		return err
+	}
+	if err := a.Registry.AdminEnd(contextOf(c), caller.Actor(note), id); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)

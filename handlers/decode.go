@@ -82,14 +82,23 @@ func decodeObject(f *faults, path string, data []byte, into reflect.Value) {
 		case seen[name]:
 			f.add(full, msgOnce)
 		case string(value) == "null":
-		case field.Kind() == reflect.Struct:
-			decodeObject(f, full, value, field)
 		default:
-			if json.Unmarshal(value, field.Addr().Interface()) != nil {
-				f.add(full, msgFor(field.Kind()))
-			}
+			decodeField(f, full, value, field)
 		}
 		seen[name] = true
+	}
+}
+
+// decodeField reads a value that is not null. A pointer tells whether there is one.
+func decodeField(f *faults, path string, data []byte, into reflect.Value) {
+	if into.Kind() == reflect.Pointer {
+		into.Set(reflect.New(into.Type().Elem()))
+		into = into.Elem()
+	}
+	if into.Kind() == reflect.Struct {
+		decodeObject(f, path, data, into)
+	} else if json.Unmarshal(data, into.Addr().Interface()) != nil {
+		f.add(path, msgFor(into.Kind()))
 	}
 }
 
@@ -165,7 +174,7 @@ func queryOf(c echo.Context) *query {
 	values, err := url.ParseQuery(c.Request().URL.RawQuery)
 	q := &query{values: values}
 	if err != nil {
-		q.add(fieldQuery, msgQuery)
+		q.add(fieldQuery, msgInvalid)
 	}
 	names := make([]string, 0, len(values))
 	for name := range values {
@@ -207,6 +216,19 @@ func (q *query) seconds(name string) (time.Duration, bool) {
 		return 0, false
 	}
 	return time.Duration(n) * time.Second, len(q.values[name]) == 1
+}
+
+// number returns a parameter that is a whole number within bounds, or absent.
+func (q *query) number(name string, otherwise, least, most int) int {
+	if !q.values.Has(name) {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(q.values.Get(name), 10, 31)
+	if err != nil || int(n) < least || int(n) > most {
+		q.add(name, msgBetween, least, most)
+		return otherwise
+	}
+	return int(n)
 }
 
 // pathParam returns a part of the path, decoded once, empty if it is not text.

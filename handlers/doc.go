@@ -10,7 +10,7 @@
 //	cors       which pages may read the answer
 //	route      or 404, 405
 //	timeout    of the context
-//	needs      open, token, session, admin, recentAdmin: the column of that name in the contract's table, and the rate
+//	needs      open, token, session, sensitive, admin, recentAdmin: the column of that name in the contract's table, and the rate
 //	           limit, once the token has been verified and before anything is read
 //	handler    query and body are read strictly, then the domain is asked
 //

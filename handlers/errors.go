@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,6 +43,8 @@ var table = map[session.Code]struct {
 		"The session has ended. Sign in again."},
 	session.CodeReauthRequired: {http.StatusUnauthorized, "Sign-in required",
 		"This needs a more recent sign-in. Sign in again."},
+	session.CodeIPChanged: {http.StatusUnauthorized, "Network changed",
+		"The session has ended because it was used from another network. Sign in again."},
 	session.CodeForbidden: {http.StatusForbidden, "Forbidden",
 		"This is for admins only."},
 	session.CodeInvalidRequest: {http.StatusBadRequest, "Invalid request",
@@ -77,8 +80,19 @@ const (
 	msgLong      = "must have at most %d characters"
 	msgPrintable = "must be printable"
 	msgSessionID = "must be the id of a session"
+	msgRequired  = "is required"
+	msgUnicode   = "is not valid Unicode"
+	msgUserID    = "must be the id of a user"
+	msgIP        = "must be an IP address"
+	msgCountry   = "must be a country's code of two letters"
+	msgTime      = "must be a time in RFC 3339, such as 2026-01-31T09:00:00Z"
+	msgBetween   = "must be a whole number from %d to %d"
+	msgPageToken = "must be the nextPageToken of a page"
+	msgChoose    = "is required, unless all is true"
+	msgNotBoth   = "must not be true where there is a filter"
+	msgNoFilter  = "must say something; set all to true to end every session"
 	msgSelf      = "must be true, since this would end the session that you are using"
-	msgQuery     = "is not valid"
+	msgInvalid   = "is not valid"
 )
 
 // fault is one thing that is wrong with a request. Message is English, for fmt.Sprintf where there are args.
@@ -162,9 +176,19 @@ func errorOf(err error) *session.Error {
 	}
 }
 
-// shown is what a person may read about e.
+// faultsOf are the fields at fault: those of the request, or the one that the domain names.
+func faultsOf(err error) faults {
+	var wrong faults
+	var e *session.Error
+	if !errors.As(err, &wrong) && errors.As(err, &e) && e.Field != "" {
+		wrong.add(e.Field, cmp.Or(e.Message, msgInvalid))
+	}
+	return wrong
+}
+
+// shown is what a person may read about e. What is wrong with a field is said beside its name.
 func shown(e *session.Error) string {
-	if e.Message != "" {
+	if e.Message != "" && e.Field == "" {
 		return e.Message
 	}
 	return table[e.Code].detail
@@ -181,9 +205,7 @@ func (a *api) fail(err error, c echo.Context) {
 		Type: problemType + string(e.Code), Title: in(lang, row.title), Status: row.status, Detail: in(lang, shown(e)),
 		Code: e.Code, RequestID: requestID(c), Reason: e.Reason,
 	}
-	var wrong faults
-	errors.As(err, &wrong)
-	for _, f := range wrong {
+	for _, f := range faultsOf(err) {
 		p.Errors = append(p.Errors, faultView{f.field, in(lang, f.message, f.args...)})
 	}
 	if !e.EndedAt.IsZero() {

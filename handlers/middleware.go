@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -77,7 +78,7 @@ func whole(next echo.HandlerFunc) echo.HandlerFunc {
 func (a *api) timeout(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		request := c.Request()
-		ctx, cancel := context.WithTimeout(request.Context(), a.RequestTimeout)
+		ctx, cancel := context.WithTimeout(request.Context(), cmp.Or(routeOf(c).timeout, a.RequestTimeout))
 		defer cancel()
 		c.SetRequest(request.WithContext(ctx))
 		defer c.SetRequest(request) // what comes after is to see whether the client is still there

@@ -66,6 +66,16 @@ func (a access) and(more ...need) access {
 	return access{append(slices.Clone(a.needs), more...), a.handle}
 }
 
+// sensitive lets a live session pass whose user has signed in recently.
+func (a *api) sensitive(next func(echo.Context, session.Admission) error) access {
+	return a.session(func(c echo.Context, caller session.Admission) error {
+		if err := a.Gate.RequireSensitive(contextOf(c), caller); err != nil {
+			return err
+		}
+		return next(c, caller)
+	}).and(needRecent)
+}
+
 // admin lets an admin's live session pass.
 func (a *api) admin(next func(echo.Context, session.Admission) error) access {
 	return a.session(func(c echo.Context, caller session.Admission) error {

@@ -54,6 +54,7 @@ var document = sync.OnceValue(func() []byte {
 
 var tags = []object{
 	{"name": "sessions", "description": "A user's own sessions."},
+	{"name": "account", "description": "A user's own account, and what has happened to it."},
 	{"name": "tokens", "description": "What a token is worth, for back ends and reverse proxies."},
 	{"name": "admin", "description": "What admins may do."},
 	{"name": "socket", "description": "The WebSocket."},
@@ -68,6 +69,8 @@ func tagOf(r route) string {
 		return "socket"
 	case !strings.HasPrefix(r.path, "/v1/"):
 		return "service"
+	case strings.HasPrefix(r.path, "/v1/account"), r.path == "/v1/events":
+		return "account"
 	case r.path == "/v1/token", r.path == "/v1/check":
 		return "tokens"
 	default:
@@ -121,6 +124,10 @@ var pathParameters = map[string]object{
 		"schema": object{"type": "string", "minLength": 1, "maxLength": 128}},
 }
 
+// revocationID is the id of a mass revocation.
+var revocationID = object{"name": "id", "in": "path", "required": true, "description": "A mass revocation's id.",
+	"schema": object{"type": "string", "pattern": saneRevocationID.String()}}
+
 var pathPart = regexp.MustCompile(`:(\w+)`)
 
 func documentPath(path string) string { return pathPart.ReplaceAllString(path, "{$1}") }
@@ -147,7 +154,11 @@ func (d describer) operation(r route) object {
 func parameters(r route) []object {
 	list := []object{{"$ref": "#/components/parameters/RequestId"}, {"$ref": "#/components/parameters/AcceptLanguage"}}
 	for _, part := range pathPart.FindAllStringSubmatch(r.path, -1) {
-		list = append(list, pathParameters[part[1]])
+		p := pathParameters[part[1]]
+		if strings.HasPrefix(r.path, pathRevocations) {
+			p = revocationID
+		}
+		list = append(list, p)
 	}
 	for _, p := range r.query {
 		list = append(list, object{"name": p.name, "in": "query", "description": p.description, "required": p.required, "schema": p.schema})
@@ -213,7 +224,7 @@ func codesOf(r route) []session.Code {
 			session.CodeTokenRevoked, session.CodeInvalidRequest, session.CodeUnavailable)
 	}
 	if slices.Contains(r.needs, needSession) {
-		codes = append(codes, session.CodeSessionRequired, session.CodeSessionEnded)
+		codes = append(codes, session.CodeSessionRequired, session.CodeSessionEnded, session.CodeIPChanged)
 	}
 	if slices.Contains(r.needs, needAdmin) {
 		codes = append(codes, session.CodeForbidden)

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"slices"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -37,6 +38,7 @@ type route struct {
 	codes   []session.Code // of errors, beyond those that follow from the rest of the line
 	limit   class          // zero: as follows from what it needs
 	relayed bool           // another back end asks for the user: the peer's address is not the user's
+	timeout time.Duration  // zero: that of the options
 }
 
 // parameter is a part of a route's query.
@@ -86,5 +88,6 @@ func routeOf(c echo.Context) route {
 
 // routes are all of the contract's.
 func (a *api) routes() []route {
-	return slices.Concat(a.sessionRoutes(), a.tokenRoutes(), a.adminRoutes(), a.socketRoutes(), a.healthRoutes())
+	return slices.Concat(a.sessionRoutes(), a.tokenRoutes(), a.accountRoutes(), a.eventRoutes(), a.adminRoutes(),
+		a.searchRoutes(), a.revocationRoutes(), a.upkeepRoutes(), a.socketRoutes(), a.healthRoutes())
 }

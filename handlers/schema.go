@@ -21,7 +21,7 @@ type schemas map[string]any
 // typeNames are those of types whose name in the document is not their own.
 var typeNames = map[reflect.Type]string{
 	reflect.TypeFor[session.View](): "Session", reflect.TypeFor[session.DeviceView](): "Device", reflect.TypeFor[tokenView](): "Token",
-	reflect.TypeFor[checkView](): "Check", reflect.TypeFor[faultView](): "Fault", reflect.TypeFor[struct{}](): "Empty",
+	reflect.TypeFor[session.EventView](): "Event", reflect.TypeFor[filterBody](): "Filter", reflect.TypeFor[checkView](): "Check", reflect.TypeFor[faultView](): "Fault", reflect.TypeFor[struct{}](): "Empty",
 }
 
 // words are the types that are closed sets of words.
@@ -31,6 +31,14 @@ func words(t reflect.Type) []any {
 		return []any{session.StatusActive, session.StatusEnded}
 	case reflect.TypeFor[session.Reason]():
 		return anys(session.Reasons)
+	case reflect.TypeFor[session.EventType]():
+		return anys(session.EventTypes)
+	case reflect.TypeFor[session.AlertType]():
+		return anys(session.AlertTypes)
+	case reflect.TypeFor[session.Audience]():
+		return []any{session.AudienceUser, session.AudienceAdmin}
+	case reflect.TypeFor[session.JobState]():
+		return []any{session.JobRunning, session.JobDone, session.JobFailed}
 	case reflect.TypeFor[session.Code]():
 		return anys(slices.Sorted(maps.Keys(table)))
 	default:

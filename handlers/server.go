@@ -35,7 +35,9 @@ type Options struct {
 	Locate func(netip.Addr) *session.Location
 	// Ready is what has to hold for the instance to be given requests.
 	Ready []Check
-	// RequestTimeout bounds every request but the WebSocket's. Zero: [DefaultRequestTimeout].
+	// Sockets counts the sockets that are open on this instance. Nil: there are none.
+	Sockets func() int
+	// RequestTimeout bounds every request but the WebSocket's and those that a route gives more time. Zero: [DefaultRequestTimeout].
 	RequestTimeout time.Duration
 	// Limits bound how fast requests are taken. Zero: they do not.
 	Limits Limits
@@ -60,6 +62,9 @@ func New(o Options) http.Handler {
 	}
 	if o.OriginAllowed == nil {
 		o.OriginAllowed = func(string) bool { return false }
+	}
+	if o.Sockets == nil {
+		o.Sockets = func() int { return 0 }
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

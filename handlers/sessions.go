@@ -19,7 +19,7 @@ func (a *api) sessionRoutes() []route {
 				{http.StatusCreated, "The session has begun.", registration{}, []string{echo.HeaderLocation}},
 				{http.StatusOK, "The session is live already.", registration{}, nil},
 			},
-			codes: []session.Code{session.CodeReauthRequired, session.CodeSessionLimit},
+			codes: []session.Code{session.CodeReauthRequired, session.CodeIPChanged, session.CodeSessionLimit},
 		},
 		{
 			method: http.MethodGet, path: pathSessions, access: a.session(a.list),
@@ -108,9 +108,9 @@ type ended struct {
 
 // registration is the answer to a sign-in.
 type registration struct {
-	Session session.View `json:"session"`
-	Evicted []session.ID `json:"evicted" description:"ids of the sessions that made room"`
-	Alerts  []struct{}   `json:"alerts"`
+	Session session.View    `json:"session"`
+	Evicted []session.ID    `json:"evicted" description:"ids of the sessions that made room"`
+	Alerts  []session.Alert `json:"alerts" description:"what is unusual about the sign-in"`
 }
 
 func (a *api) register(c echo.Context, id session.Identity) error {
@@ -144,7 +144,7 @@ func (a *api) register(c echo.Context, id session.Identity) error {
 	return c.JSON(status, registration{
 		Session: a.view(reg.Session, reg.Session),
 		Evicted: append([]session.ID{}, reg.Evicted...),
-		Alerts:  []struct{}{},
+		Alerts:  append([]session.Alert{}, reg.Alerts...),
 	})
 }
 

@@ -59,6 +59,10 @@ var spanish = map[string]string{
 	"Sign-in required": "Se requiere iniciar sesión",
 	"This needs a more recent sign-in. Sign in again.": "Esto requiere un inicio de sesión más reciente. Vuelve a iniciar sesión.",
 
+	"Network changed": "Cambio de red",
+	"The session has ended because it was used from another network. Sign in again.": "La sesión terminó porque se usó desde otra red. " +
+		"Vuelve a iniciar sesión.",
+
 	"Forbidden":                "Acceso denegado",
 	"This is for admins only.": "Esto es solo para administradores.",
 
@@ -110,5 +114,27 @@ var spanish = map[string]string{
 	msgPrintable: "solo debe tener caracteres imprimibles",
 	msgSessionID: "debe ser el identificador de una sesión",
 	msgSelf:      "debe ser true, ya que esto terminaría la sesión que estás usando",
-	msgQuery:     "no es válida",
+	msgInvalid:   "no es válido",
+	msgRequired:  "es obligatorio",
+	msgUnicode:   "no es Unicode válido",
+	msgUserID:    "debe ser el identificador de un usuario",
+	msgIP:        "debe ser una dirección IP",
+	msgCountry:   "debe ser el código de dos letras de un país",
+	msgTime:      "debe ser una hora en formato RFC 3339, por ejemplo 2026-01-31T09:00:00Z",
+	msgBetween:   "debe ser un número entero de %d a %d",
+	msgPageToken: "debe ser el nextPageToken de una página",
+	msgChoose:    "es obligatorio, salvo que all sea true",
+	msgNotBoth:   "no debe ser true si hay un filtro",
+	msgNoFilter:  "debe indicar algo; para terminar todas las sesiones, all debe ser true",
+
+	// What Firebase does not accept.
+	"is not a valid e-mail address":                "no es una dirección de correo electrónico válida",
+	"is in use by another account":                 "ya está en uso en otra cuenta",
+	"must have at least 6 characters":              "debe tener al menos 6 caracteres",
+	"does not meet the requirements for passwords": "no cumple los requisitos de las contraseñas",
+	"must be valid UTF-8":                          "debe ser UTF-8 válido",
+	"the account's custom claims would be longer than 1000 bytes": "Los claims personalizados de la cuenta " +
+		"superarían los 1000 bytes.",
+	"the account has a custom claim with a number of 2^53 or more, which cannot be kept as it is": "La cuenta tiene un claim " +
+		"personalizado con un número de 2^53 o más, que no se puede conservar tal como está.",
 }

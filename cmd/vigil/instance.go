@@ -113,7 +113,7 @@ func (i *instance) handler() http.Handler {
 		Gate: i.gate, Registry: i.registry, Socket: i.sockets.Serve,
 		OriginAllowed: i.config.allowedOrigin, TrustedProxies: i.config.TrustedProxies,
 		GeoHeaders: handlers.GeoHeaders(i.config.GeoHeaders), Locate: i.places.Locate,
-		Limits: limits, Ready: i.checks(), Log: i.log, Meter: i.metrics,
+		Limits: limits, Ready: i.checks(), Sockets: i.hub.Sockets, Log: i.log, Meter: i.metrics,
 	})
 }
 

@@ -1,6 +1,9 @@
 package session
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // View is a session as the outside sees it: the same in HTTP and on the socket.
 type View struct {
@@ -61,6 +64,65 @@ func (p Policy) ViewForAdmin(s Session, current ID) View {
 		v.EndedAt, v.EndReason, v.EndedBy = (*Timestamp)(&s.EndedAt), &s.EndReason, &s.EndedBy
 	}
 	return v
+}
+
+// EventTypes are all types of events.
+var EventTypes = []EventType{
+	EventSessionStarted, EventSessionEnded, EventSessionRefused, EventSecurityAlert, EventNetworkLearned, EventReauthRefused,
+	EventAdminRefused, EventEmailChanged, EventPasswordChanged, EventAccountDeleted, EventUserRevoked, EventUserDisabled,
+	EventUserEnabled, EventClaimsChanged, EventMassRevocation, EventMassRevoked, EventSweepRequested, EventLimitsConfigured,
+	EventPersonalErased,
+}
+
+// AlertTypes are all types of alerts.
+var AlertTypes = []AlertType{
+	AlertTooManySessions, AlertDeviceMix, AlertNewDevice, AlertNewCountry, AlertImpossibleTravel, AlertIPChanged,
+}
+
+// EventView is an event as the outside sees it.
+type EventView struct {
+	ID        string            `json:"id"`
+	Type      EventType         `json:"type"`
+	Audience  Audience          `json:"audience,omitempty" description:"who may read it, said to admins only"`
+	At        Timestamp         `json:"at"`
+	UserID    *UserID           `json:"userId" description:"whom it is about"`
+	SessionID *ID               `json:"sessionId" description:"which session it is about"`
+	Actor     *string           `json:"actor" description:"who did it: a user id, system or, where no user id says which, admin; admins also see cli"`
+	IPAddress *string           `json:"ipAddress" description:"the actor's"`
+	Details   map[string]string `json:"details" description:"what there is to know about it, by names of the type's own"`
+}
+
+// View shows e to the user it is about: that an admin did it, but not which, from where or why.
+func (e Event) View() EventView {
+	v := e.ViewForAdmin()
+	v.Audience = ""
+	if e.Actor != "" && e.Actor != string(e.UserID) && e.Actor != ActorSystem {
+		admin := ActorAdmin
+		v.Actor, v.IPAddress = &admin, nil
+	}
+	delete(v.Details, DetailRevocation)
+	delete(v.Details, detailNote)
+	return v
+}
+
+// ViewForAdmin shows e to an admin.
+func (e Event) ViewForAdmin() EventView {
+	v := EventView{
+		ID: e.ID, Type: e.Type, Audience: e.Audience, At: Timestamp(e.At), UserID: orNil(e.UserID), SessionID: orNil(e.SessionID),
+		Actor: orNil(e.Actor), IPAddress: orNil(e.IPAddress), Details: maps.Clone(e.Details),
+	}
+	if v.Details == nil {
+		v.Details = map[string]string{}
+	}
+	return v
+}
+
+// orNil returns nil for nothing.
+func orNil[T ~string](s T) *T {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 // Timestamp is a time that JSON shows in RFC 3339, UTC, with milliseconds.
