@@ -50,10 +50,10 @@ const (
 	// sampleSize is how many sessions are shown of those that a mass revocation would end.
 	sampleSize = 10
 	// jobBatch is how many sessions are read between two marks of progress.
-	jobBatch = 100
+	jobBatch = 500
 	// jobLease is how long an instance may be silent before another goes on with its work: both may end sessions at the same
 	// time, each of which ends once.
-	jobLease = 15 * time.Second
+	jobLease = 20 * time.Second
 	// maxRunningJobs is how many an instance looks at in one go.
 	maxRunningJobs = 20
 )
