@@ -2,7 +2,10 @@ package session_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +23,8 @@ type world struct {
 	accounts *sessiontest.Directory
 	data     *memory.Store
 	settings session.Settings
+	meter    session.Meter
+	mail     func(to, languages string, s session.Session) *session.Mail
 }
 
 // instance is one running service, without its edges.
@@ -49,6 +54,7 @@ func (w *world) start() *instance {
 		Store: i.store, Users: i.store, Publisher: i.store, Archive: i.store, Trail: i.store, Jobs: i.store,
 		Accounts: w.accounts, Editor: w.accounts, Clock: session.NewClock(), Inbox: i.inbox,
 		After: func(d time.Duration, f func()) { time.AfterFunc(d, f) }, Log: slog.New(slog.DiscardHandler),
+		Meter: w.meter, SignInMail: w.mail,
 	})
 	i.gate = session.NewGate(i.registry, w.accounts)
 	i.runFeed(w)
@@ -80,11 +86,69 @@ func (w *world) register(i *instance, token string) session.Session {
 }
 
 func (w *world) tryRegister(i *instance, token string) (session.Registration, error) {
+	return w.tryRegisterFrom(i, token, session.SignIn{})
+}
+
+func (w *world) tryRegisterFrom(i *instance, token string, in session.SignIn) (session.Registration, error) {
 	id, err := i.gate.Authenticate(w.Context(), token)
 	if err != nil {
 		return session.Registration{}, err
 	}
-	return i.registry.Register(w.Context(), id, session.SignIn{})
+	return i.registry.Register(w.Context(), id, in)
+}
+
+// signInFrom is signIn on a device of its own.
+func (w *world) signInFrom(i *instance, uid session.UserID, in session.SignIn) (token string, reg session.Registration) {
+	w.Helper()
+	w.pass(time.Second)
+	token = w.accounts.SignIn(uid)
+	reg, err := w.tryRegisterFrom(i, token, in)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return token, reg
+}
+
+func userNumber(n int) session.UserID { return session.UserID(fmt.Sprintf("user%05d", n)) }
+
+// events are those of the whole audit trail of a type, oldest first.
+func (w *world) events(t session.EventType) []session.Event {
+	w.Helper()
+	all, err := w.data.AllEvents(w.Context(), session.EventCursor{}, 1<<20)
+	if err != nil {
+		w.Fatal(err)
+	}
+	found := slices.DeleteFunc(all, func(e session.Event) bool { return e.Type != t })
+	slices.Reverse(found)
+	return found
+}
+
+// event is the only one of a type.
+func (w *world) event(t session.EventType) session.Event {
+	w.Helper()
+	found := w.events(t)
+	if len(found) != 1 {
+		w.Fatalf("%d events %s: %+v", len(found), t, found)
+	}
+	return found[0]
+}
+
+// notices has every notice of a kind collected that an instance applies from now on.
+func (i *instance) notices(kind session.Kind) func() []session.Notice {
+	var mu sync.Mutex
+	var found []session.Notice
+	i.inbox.Subscribe(func(n session.Notice) {
+		mu.Lock()
+		defer mu.Unlock()
+		if n.Kind == kind {
+			found = append(found, n)
+		}
+	})
+	return func() []session.Notice {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(found)
+	}
 }
 
 // pass lets time go by.
