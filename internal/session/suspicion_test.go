@@ -31,7 +31,9 @@ func types(alerts []Alert) (found []AlertType) {
 
 func TestSuspicion(t *testing.T) {
 	const laptop, phone, tablet = "desktop/Chrome/Windows", "mobile/Safari/iOS", "tablet/Safari/iPadOS"
-	old := func(kind string, where *Location) Session { return signedIn("old", kind, noon.Add(-24*time.Hour), where) }
+	old := func(kind string, where *Location) Session {
+		return signedIn("old", kind, noon.Add(-24*time.Hour), where)
+	}
 	now := func(kind string, where *Location) Session { return signedIn("new", kind, noon, where) }
 	known := []Session{old(laptop, &mexico), old(phone, &mexico), old(tablet, &mexico)}
 	for _, c := range []struct {
@@ -112,7 +114,9 @@ func TestTheSameDeviceDailyAlertsNobody(t *testing.T) {
 }
 
 func TestImpossibleTravel(t *testing.T) {
-	at := func(lat, lon, radius float64) *Position { return &Position{Latitude: lat, Longitude: lon, Radius: radius} }
+	at := func(lat, lon, radius float64) *Position {
+		return &Position{Latitude: lat, Longitude: lon, Radius: radius}
+	}
 	const degree = earthRadius * math.Pi / 180 // km along the equator
 	for _, c := range []struct {
 		name        string
