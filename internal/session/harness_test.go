@@ -17,6 +17,24 @@ import (
 
 const feedResync = 15 * time.Second
 
+var discard = slog.New(slog.DiscardHandler)
+
+// slowAccounts is an identity service that has its first answer, and keeps it until it is let go.
+type slowAccounts struct {
+	*sessiontest.Directory
+	asked, answer chan struct{}
+	once          sync.Once
+}
+
+func (s *slowAccounts) Account(ctx context.Context, uid session.UserID) (session.Account, error) {
+	found, err := s.Directory.Account(ctx, uid)
+	s.once.Do(func() {
+		close(s.asked)
+		<-s.answer
+	})
+	return found, err
+}
+
 // world is what instances share: accounts and a store.
 type world struct {
 	*testing.T
@@ -25,6 +43,7 @@ type world struct {
 	settings session.Settings
 	meter    session.Meter
 	mail     func(to, languages string, s session.Session) *session.Mail
+	editor   *watchedEditor // nil: the accounts themselves
 }
 
 // instance is one running service, without its edges.
@@ -34,6 +53,22 @@ type instance struct {
 	registry *session.Registry
 	gate     *session.Gate
 	stopFeed context.CancelFunc
+}
+
+// watchedEditor says before it shuts somebody out of their account.
+type watchedEditor struct {
+	*sessiontest.Directory
+	before func()
+}
+
+func (e *watchedEditor) SetDisabled(ctx context.Context, uid session.UserID, disabled bool) error {
+	e.before()
+	return e.Directory.SetDisabled(ctx, uid, disabled)
+}
+
+func (e *watchedEditor) Delete(ctx context.Context, uid session.UserID) error {
+	e.before()
+	return e.Directory.Delete(ctx, uid)
 }
 
 // inWorld runs f in a bubble of its own, where time passes only when everybody waits.
@@ -50,10 +85,14 @@ func inWorld(t *testing.T, f func(w *world)) {
 // start adds an instance.
 func (w *world) start() *instance {
 	i := &instance{store: sessiontest.NewOutage(w.data), inbox: session.NewInbox(feedResync)}
+	var editor session.Editor = w.accounts
+	if w.editor != nil {
+		editor = w.editor
+	}
 	i.registry = session.NewRegistry(w.settings, session.Ports{
 		Store: i.store, Users: i.store, Publisher: i.store, Archive: i.store, Trail: i.store, Jobs: i.store,
-		Accounts: w.accounts, Editor: w.accounts, Clock: session.NewClock(), Inbox: i.inbox,
-		After: func(d time.Duration, f func()) { time.AfterFunc(d, f) }, Log: slog.New(slog.DiscardHandler),
+		Accounts: w.accounts, Editor: editor, Clock: session.NewClock(), Inbox: i.inbox,
+		After: func(d time.Duration, f func()) { time.AfterFunc(d, f) }, Log: discard,
 		Meter: w.meter, SignInMail: w.mail,
 	})
 	i.gate = session.NewGate(i.registry, w.accounts)
