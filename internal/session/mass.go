@@ -201,7 +201,7 @@ func (r *Registry) endBatch(ctx context.Context, j MassRevocation, batch []Sessi
 	var ends errgroup.Group
 	ends.SetLimit(2 * maxEnds)
 	for _, s := range batch {
-		if s.ID == j.Spare || !j.Filter.Passes(s) {
+		if s.ID == j.Spare || !j.Filter.Passes(r.withActivity(s)) {
 			continue
 		}
 		ends.Go(func() error {

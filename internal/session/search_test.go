@@ -80,7 +80,7 @@ func TestAFilterIsStoredWithoutWhatItDoesNotSay(t *testing.T) {
 	}
 }
 
-// populate registers n sessions of as many users, all at once.
+// populate registers n sessions of as many users, all at once and a second ago.
 func (w *world) populate(i *instance, n int) []session.ID {
 	w.Helper()
 	w.pass(time.Second)
@@ -88,6 +88,7 @@ func (w *world) populate(i *instance, n int) []session.ID {
 	for k := range n {
 		ids = append(ids, w.register(i, w.accounts.SignIn(userNumber(k))).ID)
 	}
+	w.pass(time.Second)
 	return ids
 }
 
