@@ -103,7 +103,9 @@ func (r *Registry) visit(ctx context.Context, duties Duty, report *SweepReport) 
 		}
 		census.Zombies += len(over)
 		if duties&SweepExpired != 0 {
-			report.Expired += r.endOver(ctx, over)
+			ended, err := r.endOver(ctx, over)
+			report.Expired += ended
+			failures = append(failures, err)
 		}
 		if len(batch) < sweepBatch {
 			break
@@ -124,12 +126,13 @@ func (c *Census) count(s Session) {
 	}
 }
 
-// endOver writes down that time has ended sessions, and counts those for which nobody was faster.
-func (r *Registry) endOver(ctx context.Context, over []Session) int {
+// endOver writes down that time has ended sessions, and counts those for which nobody was faster. It goes on past failures.
+func (r *Registry) endOver(ctx context.Context, over []Session) (int, error) {
 	var ended atomic.Int64
+	failures := make([]error, len(over))
 	var ends errgroup.Group
 	ends.SetLimit(maxEnds)
-	for _, s := range over {
+	for i, s := range over {
 		ends.Go(func() error {
 			_, e, err := r.passed(s)
 			if err != nil || e.Reason == "" {
@@ -139,14 +142,14 @@ func (r *Registry) endOver(ctx context.Context, over []Session) int {
 			if own {
 				ended.Add(1)
 			}
-			if err != nil && CodeOf(err) != CodeNotFound {
-				r.log.Warn("end of session not written yet", "session", s.ID, "reason", e.Reason, "error", err)
+			if CodeOf(err) != CodeNotFound {
+				failures[i] = err
 			}
 			return nil
 		})
 	}
-	_ = ends.Wait() // none of them fails
-	return int(ended.Load())
+	_ = ends.Wait() // all have said what failed
+	return int(ended.Load()), errors.Join(failures...)
 }
 
 // sweepLimit ends those of a user's sessions that are beyond the limit: one may have been lowered, and a registration may have been cut
