@@ -36,7 +36,9 @@ type Feed struct {
 }
 
 // Feed returns the feed of all notices.
-func (s *Store) Feed() *Feed { return &Feed{store: s, client: s.client, life: listenerLife, room: listenerRoom} }
+func (s *Store) Feed() *Feed {
+	return &Feed{store: s, client: s.client, life: listenerLife, room: listenerRoom}
+}
 
 // Publish implements [session.Publisher].
 func (s *Store) Publish(ctx context.Context, n session.Notice, events ...session.Event) error {
@@ -152,7 +154,9 @@ func (r *run) deliver(ctx context.Context, snap *firestore.DocumentSnapshot, lis
 	if !known {
 		s = &showing{at: doc.At}
 		r.shown[snap.Ref.ID] = s
-		r.sink.Deliver(doc.notice(snap.Ref.ID))
+		for _, n := range doc.notices(snap.Ref.ID) {
+			r.sink.Deliver(n)
+		}
 	}
 	s.listened = s.listened || listened
 	if s.caughtUp.IsZero() && !listened {

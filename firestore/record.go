@@ -2,6 +2,7 @@ package firestore
 
 import (
 	"context"
+	"crypto/rand"
 	"time"
 
 	"cloud.google.com/go/firestore"
@@ -21,6 +22,10 @@ type noticeDoc struct {
 	Reason     string     `firestore:"reason"`
 	Alert      *alertDoc  `firestore:"alert"`
 	At         time.Time  `firestore:"at"`
+
+	// Of a notice about sessions of several users, for each of SessionIDs: whose it is, and the name of the notice about it.
+	UserIDs   []string `firestore:"userIds"`
+	NoticeIDs []string `firestore:"noticeIds"`
 }
 
 type alertDoc struct {
@@ -51,6 +56,34 @@ func (d noticeDoc) notice(id string) session.Notice {
 		n.SessionIDs = append(n.SessionIDs, session.ID(id))
 	}
 	return n
+}
+
+// notices returns what the document with this name says: one notice, or one about each of several users' sessions.
+func (d noticeDoc) notices(id string) []session.Notice {
+	if len(d.UserIDs) == 0 || len(d.UserIDs) != len(d.SessionIDs) || len(d.NoticeIDs) != len(d.SessionIDs) {
+		return []session.Notice{d.notice(id)}
+	}
+	each := make([]session.Notice, len(d.SessionIDs))
+	for i, of := range d.SessionIDs {
+		one := d
+		one.UserID, one.SessionIDs = d.UserIDs[i], []string{of}
+		each[i] = one.notice(d.NoticeIDs[i])
+	}
+	return each
+}
+
+// everyShard is the shard of a notice that concerns users of any.
+const everyShard = -1
+
+// together is one document for many notices of the same kind and reason, each about one session.
+func (s *Store) together(kind session.Kind, reason session.Reason, notices []session.Notice) write {
+	fields := s.noticeFields(session.Notice{Kind: kind, Reason: reason})
+	sessions, users, names := make([]string, len(notices)), make([]string, len(notices)), make([]string, len(notices))
+	for i, n := range notices {
+		sessions[i], users[i], names[i] = string(n.SessionIDs[0]), string(n.UserID), n.ID
+	}
+	fields["sessionIds"], fields["userIds"], fields["noticeIds"], fields["shard"] = sessions, users, names, everyShard
+	return write{ref: s.notices().Doc(rand.Text()), data: fields}
 }
 
 // noticeFields are the fields of n as they are written.

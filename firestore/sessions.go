@@ -192,6 +192,40 @@ func (s *Store) End(ctx context.Context, id session.ID, e session.End, rec sessi
 	return ended, own, nil
 }
 
+// EndTogether implements [session.Store]. The notices of each reason are one document.
+func (s *Store) EndTogether(ctx context.Context, endings []session.Ending) (at time.Time, ok bool, err error) {
+	const op = "end together"
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var writes []write
+	notices := make(map[session.Reason][]session.Notice)
+	for _, each := range endings {
+		if !each.Session.ID.Valid() || each.Session.Version.IsZero() {
+			return time.Time{}, false, nil // not read from here
+		}
+		writes = append(writes, write{
+			ref: s.sessions().Doc(string(each.Session.ID)), do: update, version: each.Session.Version,
+			data: s.endFields(each.End, mark(each.Record, rand.Text())),
+		})
+		writes = append(writes, s.eventWrites(each.Record.Events)...)
+		for _, n := range each.Record.Notices {
+			notices[n.Reason] = append(notices[n.Reason], n)
+		}
+	}
+	for reason, each := range notices {
+		writes = append(writes, s.together(session.NoticeEnded, reason, each))
+	}
+	at, err = s.commit(ctx, writes...)
+	switch {
+	case err == nil:
+		return at, true, nil
+	case contended(err):
+		return time.Time{}, false, nil
+	default:
+		return time.Time{}, false, session.Unavailable(op, err)
+	}
+}
+
 func (s *Store) endFields(e session.End, writeID string) map[string]any {
 	var endedAt any = firestore.ServerTimestamp
 	purgeAt := s.clock.Now().Add(s.retention)

@@ -177,14 +177,37 @@ func (m *Store) End(ctx context.Context, id session.ID, e session.End, rec sessi
 	if !e.IfLastActive.IsZero() && !e.IfLastActive.Equal(s.LastActive) {
 		return s, false, nil
 	}
+	return m.end(s, e, rec), true, nil
+}
+
+// end ends a session as it is stored. The caller holds m.mu.
+func (m *Store) end(s session.Session, e session.End, rec session.Record) session.Session {
 	s.Version = m.next()
 	s.Status, s.EndReason, s.EndedBy, s.EndedAt = session.StatusEnded, e.Reason, e.By, e.At
 	if e.At.IsZero() {
 		s.EndedAt = s.Version
 	}
-	m.sessions[id] = s
+	m.sessions[s.ID] = s
 	m.record(rec)
-	return s, true, nil
+	return s
+}
+
+// EndTogether implements [session.Store].
+func (m *Store) EndTogether(ctx context.Context, endings []session.Ending) (at time.Time, ok bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return time.Time{}, false, session.Unavailable("end together", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, each := range endings {
+		if stored, ok := m.sessions[each.Session.ID]; !ok || !stored.Version.Equal(each.Session.Version) {
+			return time.Time{}, false, nil
+		}
+	}
+	for _, each := range endings {
+		m.end(m.sessions[each.Session.ID], each.End, each.Record)
+	}
+	return m.version, true, nil
 }
 
 // Withdraw implements [session.Store].

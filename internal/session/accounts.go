@@ -14,7 +14,7 @@ import (
 func (r *Registry) LookUp(ctx context.Context, uids []UserID) error {
 	var failures []error
 	for batch := range slices.Chunk(uids, MaxAccounts) {
-		asked := localNow()
+		asked := r.states.ask()
 		accounts, err := r.lookUpBatch(ctx, batch)
 		failures = append(failures, err)
 		for _, a := range accounts {

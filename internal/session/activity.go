@@ -64,7 +64,10 @@ func (a *Activity) Touch(ctx context.Context, s Session, at time.Time) (Session,
 		t = &touch{session: s, latest: s.LastActive}
 		a.touches[s.ID] = t
 	} else if s.Version.After(t.session.Version) {
-		t.session = s
+		stored := t.session.LastActive
+		if t.session = s; !s.LastActive.After(t.latest) { // it may be this instance's own, which nobody has stored
+			t.session.LastActive = stored
+		}
 	}
 	s.LastActive = later(t.latest, s.LastActive)
 	t.reset = t.reset || !at.Before(a.policy.WarnAt(s))

@@ -2,7 +2,10 @@ package session_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,12 +17,33 @@ import (
 
 const feedResync = 15 * time.Second
 
+var discard = slog.New(slog.DiscardHandler)
+
+// slowAccounts is an identity service that has its first answer, and keeps it until it is let go.
+type slowAccounts struct {
+	*sessiontest.Directory
+	asked, answer chan struct{}
+	once          sync.Once
+}
+
+func (s *slowAccounts) Account(ctx context.Context, uid session.UserID) (session.Account, error) {
+	found, err := s.Directory.Account(ctx, uid)
+	s.once.Do(func() {
+		close(s.asked)
+		<-s.answer
+	})
+	return found, err
+}
+
 // world is what instances share: accounts and a store.
 type world struct {
 	*testing.T
 	accounts *sessiontest.Directory
 	data     *memory.Store
 	settings session.Settings
+	meter    session.Meter
+	mail     func(to, languages string, s session.Session) *session.Mail
+	editor   *watchedEditor // nil: the accounts themselves
 }
 
 // instance is one running service, without its edges.
@@ -29,6 +53,22 @@ type instance struct {
 	registry *session.Registry
 	gate     *session.Gate
 	stopFeed context.CancelFunc
+}
+
+// watchedEditor says before it shuts somebody out of their account.
+type watchedEditor struct {
+	*sessiontest.Directory
+	before func()
+}
+
+func (e *watchedEditor) SetDisabled(ctx context.Context, uid session.UserID, disabled bool) error {
+	e.before()
+	return e.Directory.SetDisabled(ctx, uid, disabled)
+}
+
+func (e *watchedEditor) Delete(ctx context.Context, uid session.UserID) error {
+	e.before()
+	return e.Directory.Delete(ctx, uid)
 }
 
 // inWorld runs f in a bubble of its own, where time passes only when everybody waits.
@@ -45,10 +85,15 @@ func inWorld(t *testing.T, f func(w *world)) {
 // start adds an instance.
 func (w *world) start() *instance {
 	i := &instance{store: sessiontest.NewOutage(w.data), inbox: session.NewInbox(feedResync)}
+	var editor session.Editor = w.accounts
+	if w.editor != nil {
+		editor = w.editor
+	}
 	i.registry = session.NewRegistry(w.settings, session.Ports{
 		Store: i.store, Users: i.store, Publisher: i.store, Archive: i.store, Trail: i.store, Jobs: i.store,
-		Accounts: w.accounts, Editor: w.accounts, Clock: session.NewClock(), Inbox: i.inbox,
-		After: func(d time.Duration, f func()) { time.AfterFunc(d, f) }, Log: slog.New(slog.DiscardHandler),
+		Accounts: w.accounts, Editor: editor, Clock: session.NewClock(), Inbox: i.inbox,
+		After: func(d time.Duration, f func()) { time.AfterFunc(d, f) }, Log: discard,
+		Meter: w.meter, SignInMail: w.mail,
 	})
 	i.gate = session.NewGate(i.registry, w.accounts)
 	i.runFeed(w)
@@ -80,11 +125,69 @@ func (w *world) register(i *instance, token string) session.Session {
 }
 
 func (w *world) tryRegister(i *instance, token string) (session.Registration, error) {
+	return w.tryRegisterFrom(i, token, session.SignIn{})
+}
+
+func (w *world) tryRegisterFrom(i *instance, token string, in session.SignIn) (session.Registration, error) {
 	id, err := i.gate.Authenticate(w.Context(), token)
 	if err != nil {
 		return session.Registration{}, err
 	}
-	return i.registry.Register(w.Context(), id, session.SignIn{})
+	return i.registry.Register(w.Context(), id, in)
+}
+
+// signInFrom is signIn on a device of its own.
+func (w *world) signInFrom(i *instance, uid session.UserID, in session.SignIn) (token string, reg session.Registration) {
+	w.Helper()
+	w.pass(time.Second)
+	token = w.accounts.SignIn(uid)
+	reg, err := w.tryRegisterFrom(i, token, in)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return token, reg
+}
+
+func userNumber(n int) session.UserID { return session.UserID(fmt.Sprintf("user%05d", n)) }
+
+// events are those of the whole audit trail of a type, oldest first.
+func (w *world) events(t session.EventType) []session.Event {
+	w.Helper()
+	all, err := w.data.AllEvents(w.Context(), session.EventCursor{}, 1<<20)
+	if err != nil {
+		w.Fatal(err)
+	}
+	found := slices.DeleteFunc(all, func(e session.Event) bool { return e.Type != t })
+	slices.Reverse(found)
+	return found
+}
+
+// event is the only one of a type.
+func (w *world) event(t session.EventType) session.Event {
+	w.Helper()
+	found := w.events(t)
+	if len(found) != 1 {
+		w.Fatalf("%d events %s: %+v", len(found), t, found)
+	}
+	return found[0]
+}
+
+// notices has every notice of a kind collected that an instance applies from now on.
+func (i *instance) notices(kind session.Kind) func() []session.Notice {
+	var mu sync.Mutex
+	var found []session.Notice
+	i.inbox.Subscribe(func(n session.Notice) {
+		mu.Lock()
+		defer mu.Unlock()
+		if n.Kind == kind {
+			found = append(found, n)
+		}
+	})
+	return func() []session.Notice {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(found)
+	}
 }
 
 // pass lets time go by.

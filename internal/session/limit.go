@@ -10,9 +10,6 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// maxEnds bounds how many sessions one call ends at the same time.
-const maxEnds = 8
-
 // rounds have what many callers want for one user done once for all of them: whoever comes while it is being done waits for the next
 // time, which begins after they came. Of many sign-ins at once one makes room for all. Safe for concurrent use.
 type rounds struct {

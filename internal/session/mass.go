@@ -6,10 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
-	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // JobState is where a mass revocation stands.
@@ -196,27 +193,28 @@ func (r *Registry) work(ctx context.Context, j MassRevocation) error {
 	return nil
 }
 
-func (r *Registry) endBatch(ctx context.Context, j MassRevocation, batch []Session) (int, error) {
-	var ended atomic.Int64
-	var ends errgroup.Group
-	ends.SetLimit(2 * maxEnds)
+// endBatch ends those of a batch that are to end, and counts them. What time has ended is written down as that.
+func (r *Registry) endBatch(ctx context.Context, j MassRevocation, batch []Session) (count int, err error) {
+	e := End{Reason: ReasonAdminRevoked, By: j.By, Job: j.ID}
+	endings := make([]Ending, 0, len(batch))
+	var failures []error
 	for _, s := range batch {
-		if s.ID == j.Spare || !j.Filter.Passes(s) {
+		if s.ID == j.Spare || !j.Filter.Passes(r.withActivity(s)) {
 			continue
 		}
-		ends.Go(func() error {
-			own, err := r.endLive(ctx, s, End{Reason: ReasonAdminRevoked, By: j.By, Job: j.ID})
-			if own {
-				ended.Add(1)
-			}
-			if CodeOf(err) == CodeNotFound {
-				return nil
-			}
-			return err
-		})
+		if over, _, err := r.passed(s); err != nil || over.Status == s.Status {
+			endings = append(endings, newEnding(s, e))
+			continue
+		}
+		switch own, err := r.endLive(ctx, s, e); {
+		case own:
+			count++
+		case CodeOf(err) != CodeNotFound:
+			failures = append(failures, err)
+		}
 	}
-	err := ends.Wait()
-	return int(ended.Load()), err
+	ended, err := r.endTogether(ctx, endings)
+	return count + len(ended), errors.Join(append(failures, err)...)
 }
 
 // close writes down how a mass revocation has ended.

@@ -111,7 +111,7 @@ func (r *Registry) judgeOrigin(ctx context.Context, s Session, from Origin) (Ses
 			r.moved(ctx, s, from, verdict)
 			return r.withActivity(stored), nil
 		}
-		s = stored
+		s = r.withActivity(stored)
 	}
 	return s, nil
 }

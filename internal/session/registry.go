@@ -227,40 +227,6 @@ func (r *Registry) passed(s Session) (now Session, e End, err error) {
 	return now, e, nil
 }
 
-// end ends one session with its notice and its events, and has this instance act on it before it returns. Events are what there is to
-// tell beyond that it has ended.
-func (r *Registry) end(ctx context.Context, s Session, e End, events ...Event) (stored Session, ended bool, err error) {
-	n := NewNotice(NoticeEnded, s.UserID, e.Reason, s.ID)
-	rec := Record{Notices: []Notice{n}, Events: append([]Event{endedEvent(s, e)}, events...)}
-	stored, ended, err = r.store.End(ctx, s.ID, e, rec)
-	if err != nil {
-		return stored, false, err
-	}
-	if !ended {
-		r.states.Put(stored) // whoever ended it, what is acknowledged here is known here
-		return stored, false, nil
-	}
-	n.At = stored.Version
-	r.inbox.Deliver(n)
-	r.meter.SessionEnded(e.Reason)
-	r.log.Info("session ended", "session", s.ID, "user", s.UserID, "reason", e.Reason, "by", e.By)
-	return stored, true, nil
-}
-
-// endedEvent is the end of a session as its user may read it: an admin is no more than that.
-func endedEvent(s Session, e End) Event {
-	actor, ip := e.By, ""
-	switch actor {
-	case string(s.UserID):
-		ip = e.IP
-	case ActorSystem:
-	default:
-		actor = ActorAdmin
-	}
-	return newEvent(EventSessionEnded, AudienceUser, s.UserID, s.ID, actor, ip).
-		with(DetailReason, string(e.Reason)).with(DetailRevocation, e.Job)
-}
-
 // LastActive is the latest activity of s that this instance knows of.
 func (r *Registry) LastActive(s Session) time.Time { return r.activity.Last(s) }
 

@@ -168,6 +168,11 @@ func (r *Registry) settle(ctx context.Context, u User, finishing bool) error {
 	if _, err := r.states.Account(ctx, u.ID, 0); err != nil { // what has been done is known here
 		return err
 	}
+	if u.Disabled || !u.DeletedAt.IsZero() { // and everywhere, also where somebody looked before it had been done
+		if err := r.tellAccountChanged(ctx, u.ID); err != nil {
+			return err
+		}
+	}
 	return r.users.TokensRevoked(ctx, u.ID, u.RevokedAt)
 }
 

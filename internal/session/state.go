@@ -45,6 +45,7 @@ type state struct {
 	changes   uint64 // changes with all that contradicts knowledge: what was read under another value is not kept
 	account   Account
 	checked   time.Time // local time at which the account was asked about, zero if it was not
+	doubted   uint64    // the changes that came with the last notice about the account: what was asked before is not kept
 	user      User
 	userKnown bool
 	sessions  map[ID]Session
@@ -95,7 +96,7 @@ func (st *states) Apply(n Notice) {
 		u.user.RevokedAt, u.userKnown = later(u.user.RevokedAt, n.Before), false // there is more to it: who must not come back
 	}
 	if n.Kind == NoticeClaims || n.Reason == ReasonUserDisabled || n.Reason == ReasonUserDeleted {
-		u.checked, u.userKnown = time.Time{}, false
+		u.checked, u.doubted, u.userKnown = time.Time{}, u.changes, false
 	}
 }
 
@@ -148,26 +149,38 @@ func (st *states) User(ctx context.Context, uid UserID, fresh bool) (User, error
 		})
 }
 
-// lookedUp is an account with the local time at which it was asked about.
+// question is when an account was asked about.
+type question struct {
+	at      time.Time // local
+	changes uint64    // the last of all that had contradicted knowledge by then
+}
+
+func (st *states) ask() question { return question{localNow(), st.changes.Load()} }
+
+// lookedUp is an account as it was when it was asked about.
 type lookedUp struct {
 	Account
-	asked time.Time
+	asked question
 }
 
-// learn takes over an account unless a later question has been answered, and returns the later answer. The caller holds u.mu.
-func (u *state) learn(a lookedUp) lookedUp {
-	if !a.asked.Before(u.checked) {
-		u.account, u.checked = a.Account, a.asked
+// learn takes over an account unless a later question has been answered, or a notice has contradicted it meanwhile, and returns what is
+// the answer to the later question. The caller holds u.mu.
+func (u *state) learn(a lookedUp) Account {
+	if a.asked.at.Before(u.checked) {
+		return u.account
 	}
-	return lookedUp{u.account, u.checked}
+	if a.asked.changes >= u.doubted {
+		u.account, u.checked = a.Account, a.asked.at
+	}
+	return a.Account
 }
 
-// Account returns the account, asked about at most maxAge ago; zero asks Firebase. No notice contradicts an account: of two
-// answers the one to the later question counts.
+// Account returns the account, asked about at most maxAge ago; zero asks Firebase. Of two answers the one to
+// the later question counts.
 func (st *states) Account(ctx context.Context, uid UserID, maxAge time.Duration) (Account, error) {
 	u := st.of(uid)
 	u.mu.Lock()
-	known, checked := u.account, u.checked
+	known, checked, doubted := u.account, u.checked, u.doubted
 	u.mu.Unlock()
 	fresh := !checked.IsZero() && time.Since(checked) < maxAge
 	if maxAge > 0 {
@@ -176,9 +189,9 @@ func (st *states) Account(ctx context.Context, uid UserID, maxAge time.Duration)
 	if fresh {
 		return known, nil
 	}
-	answer, err := fly(ctx, st, st.key("account", string(uid), maxAge == 0), identityTimeout,
+	answer, err := fly(ctx, st, fmt.Sprint(st.key("account", string(uid), maxAge == 0), "/", doubted), identityTimeout,
 		func(ctx context.Context) (lookedUp, error) {
-			asked := localNow()
+			asked := st.ask()
 			a, err := st.accounts.Account(ctx, uid)
 			if err == nil {
 				st.found(ctx, a)
@@ -190,7 +203,7 @@ func (st *states) Account(ctx context.Context, uid UserID, maxAge time.Duration)
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.learn(answer).Account, nil
+	return u.learn(answer), nil
 }
 
 // Checked reports whether the account has been asked about at most maxAge ago.
@@ -210,7 +223,7 @@ func (st *states) KnownAccount(uid UserID) (Account, bool) {
 }
 
 // PutAccount keeps an account that has been looked up by other means.
-func (st *states) PutAccount(a Account, asked time.Time) {
+func (st *states) PutAccount(a Account, asked question) {
 	u := st.of(a.UserID)
 	u.mu.Lock()
 	defer u.mu.Unlock()

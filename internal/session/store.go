@@ -31,6 +31,10 @@ type Store interface {
 	// record in the same commit. It returns the session as stored afterwards and
 	// whether this call ended it, and fails with not_found.
 	End(ctx context.Context, id ID, e End, rec Record) (s Session, ended bool, err error)
+	// EndTogether ends sessions in one commit, with their records, if every one of them is still in the version that was read.
+	// Otherwise it reports false, and either none has ended or what [Store.End] with the same records finds is this
+	// call's doing. It returns the store time of the commit. There are at most 100, of any users.
+	EndTogether(ctx context.Context, endings []Ending) (at time.Time, ok bool, err error)
 	// Withdraw removes a session that was created a moment ago and refused, with the record in the same commit: it spends
 	// nothing. No session, no error. One that has ended stays: its sign-in is spent.
 	Withdraw(ctx context.Context, id ID, rec Record) error

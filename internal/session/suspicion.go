@@ -114,7 +114,7 @@ func impossibleTravel(s, before Session) (Alert, bool) {
 	here, there := s.Location.Position, before.Location.Position
 	distance := here.distance(*there) - here.Radius - there.Radius
 	hours := s.CreatedAt.Sub(before.CreatedAt).Abs().Hours()
-	if distance < minTravel || distance <= maxTravelSpeed*hours {
+	if tooFar := distance >= minTravel && distance > maxTravelSpeed*hours; !tooFar { // nor is what is no number
 		return Alert{}, false
 	}
 	return Alert{

@@ -3,10 +3,7 @@ package session
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Duty is a part of a clean-up.
@@ -103,7 +100,9 @@ func (r *Registry) visit(ctx context.Context, duties Duty, report *SweepReport) 
 		}
 		census.Zombies += len(over)
 		if duties&SweepExpired != 0 {
-			report.Expired += r.endOver(ctx, over)
+			ended, err := r.endOver(ctx, over)
+			report.Expired += ended
+			failures = append(failures, err)
 		}
 		if len(batch) < sweepBatch {
 			break
@@ -124,28 +123,16 @@ func (c *Census) count(s Session) {
 	}
 }
 
-// endOver writes down that time has ended sessions, and counts those for which nobody was faster.
-func (r *Registry) endOver(ctx context.Context, over []Session) int {
-	var ended atomic.Int64
-	var ends errgroup.Group
-	ends.SetLimit(maxEnds)
+// endOver writes down that time has ended sessions, and counts those for which nobody was faster. It goes on past failures.
+func (r *Registry) endOver(ctx context.Context, over []Session) (int, error) {
+	endings := make([]Ending, 0, len(over))
 	for _, s := range over {
-		ends.Go(func() error {
-			_, e, err := r.passed(s)
-			if err == nil && e.Reason != "" {
-				var own bool
-				if _, own, err = r.end(ctx, s, e); own {
-					ended.Add(1)
-				}
-			}
-			if err != nil && CodeOf(err) != CodeNotFound {
-				r.log.Warn("end of session not written yet", "session", s.ID, "error", err)
-			}
-			return nil //nolint:nilerr // the next clean-up tries again
-		})
+		if _, e, err := r.passed(s); err == nil && e.Reason != "" { // else nobody can tell yet
+			endings = append(endings, newEnding(s, e))
+		}
 	}
-	_ = ends.Wait() // none of them fails
-	return int(ended.Load())
+	ended, err := r.endTogether(ctx, endings)
+	return len(ended), err
 }
 
 // sweepLimit ends those of a user's sessions that are beyond the limit: one may have been lowered, and a registration may have been cut

@@ -20,6 +20,9 @@ var endCases = []testCase{
 	{"the first end wins", endTwice},
 	{"an end on condition of no later activity respects later activity", endConditional},
 	{"of simultaneous ends one wins", endSimultaneous},
+	{"sessions that end together are all announced, on every instance", endTogether},
+	{"sessions of which one has changed do not end together", endTogetherNot},
+	{"of instances that end the same sessions together one wins", endTogetherRace},
 }
 
 func touchOrder(t *testing.T, a, b Backend) {

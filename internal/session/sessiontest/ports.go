@@ -49,6 +49,11 @@ func (o *Outage) End(ctx context.Context, id session.ID, e session.End, rec sess
 	return win(o, "End", func() (session.Session, bool, error) { return o.data.End(ctx, id, e, rec) })
 }
 
+// EndTogether implements [session.Store].
+func (o *Outage) EndTogether(ctx context.Context, endings []session.Ending) (time.Time, bool, error) {
+	return win(o, "EndTogether", func() (time.Time, bool, error) { return o.data.EndTogether(ctx, endings) })
+}
+
 // Withdraw implements [session.Store].
 func (o *Outage) Withdraw(ctx context.Context, id session.ID, rec session.Record) error {
 	return o.do("Withdraw", func() error { return o.data.Withdraw(ctx, id, rec) })

@@ -1,0 +1,119 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// togetherMost is how many sessions end in one commit.
+	togetherMost = 50
+	// maxEnds bounds how many commits of ends one call has under way.
+	maxEnds = 8
+)
+
+// Ending is the end of one session among several.
+type Ending struct {
+	Session Session // as last read
+	End     End
+	Record  Record // one notice, about this session, and its events
+}
+
+// newEnding is the end of a session with its notice and its events: what there is to tell beyond that it has ended.
+func newEnding(s Session, e End, events ...Event) Ending {
+	return Ending{Session: s, End: e, Record: Record{
+		Notices: []Notice{NewNotice(NoticeEnded, s.UserID, e.Reason, s.ID)},
+		Events:  append([]Event{endedEvent(s, e)}, events...),
+	}}
+}
+
+// end ends one session with its notice and its events, and has this instance act on it before it returns.
+func (r *Registry) end(ctx context.Context, s Session, e End, events ...Event) (stored Session, ended bool, err error) {
+	return r.commitEnding(ctx, newEnding(s, e, events...))
+}
+
+func (r *Registry) commitEnding(ctx context.Context, ending Ending) (stored Session, ended bool, err error) {
+	stored, ended, err = r.store.End(ctx, ending.Session.ID, ending.End, ending.Record)
+	if err != nil {
+		return stored, false, err
+	}
+	if !ended {
+		r.states.Put(stored) // whoever ended it, what is acknowledged here is known here
+		return stored, false, nil
+	}
+	r.ended(ending, stored.Version)
+	return stored, true, nil
+}
+
+// ended has this instance act on an end that has been committed.
+func (r *Registry) ended(ending Ending, at time.Time) {
+	for _, n := range ending.Record.Notices {
+		n.At = at
+		r.inbox.Deliver(n)
+	}
+	s, e := ending.Session, ending.End
+	r.meter.SessionEnded(e.Reason)
+	r.log.Info("session ended", "session", s.ID, "user", s.UserID, "reason", e.Reason, "by", e.By)
+}
+
+// endTogether ends many sessions, a number of them in each commit, and returns those for which nobody was faster. Where one has changed
+// since it was read, those of its commit end one by one, each on its own conditions. It goes on past failures.
+func (r *Registry) endTogether(ctx context.Context, endings []Ending) (ended []Ending, err error) {
+	var mu sync.Mutex
+	var failures []error
+	var commits errgroup.Group
+	commits.SetLimit(maxEnds)
+	for chunk := range slices.Chunk(endings, togetherMost) {
+		commits.Go(func() error {
+			done, err := r.endChunk(ctx, chunk)
+			mu.Lock()
+			defer mu.Unlock()
+			ended, failures = append(ended, done...), append(failures, err)
+			return nil
+		})
+	}
+	_ = commits.Wait() // all have said what failed
+	return ended, errors.Join(failures...)
+}
+
+func (r *Registry) endChunk(ctx context.Context, chunk []Ending) (ended []Ending, err error) {
+	at, ok, err := r.store.EndTogether(ctx, chunk)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		for _, ending := range chunk {
+			r.ended(ending, at)
+		}
+		return chunk, nil
+	}
+	var failures []error
+	for _, ending := range chunk {
+		switch _, own, err := r.commitEnding(ctx, ending); {
+		case own:
+			ended = append(ended, ending)
+		case err != nil && CodeOf(err) != CodeNotFound:
+			failures = append(failures, err)
+		}
+	}
+	return ended, errors.Join(failures...)
+}
+
+// endedEvent is the end of a session as its user may read it: an admin is no more than that.
+func endedEvent(s Session, e End) Event {
+	actor, ip := e.By, ""
+	switch actor {
+	case string(s.UserID):
+		ip = e.IP
+	case ActorSystem:
+	default:
+		actor = ActorAdmin
+	}
+	return newEvent(EventSessionEnded, AudienceUser, s.UserID, s.ID, actor, ip).
+		with(DetailReason, string(e.Reason)).with(DetailRevocation, e.Job)
+}
