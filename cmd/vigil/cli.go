@@ -162,17 +162,17 @@ func (s *shell) told(ctx context.Context, what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("%s: interrupted", what)
-	}
 	var e *session.Error
+	worded := errors.As(err, &e) && e.Message != ""
 	switch code := session.CodeOf(err); {
+	case ctx.Err() != nil && !worded:
+		return fmt.Errorf("%s: %w", what, errInterrupted)
 	case code == session.CodeNotFound:
 		return fmt.Errorf("%s: not found", what)
 	case code == session.CodeUnavailable:
 		cause := strings.Join(strings.Fields(err.Error()), " ")
 		return fmt.Errorf("%s: unavailable: %s cannot answer: %s", what, s.culprit(ctx, err), redact([]byte(cause)))
-	case errors.As(err, &e) && e.Message != "":
+	case worded:
 		return fmt.Errorf("%s: %s", what, e.Message)
 	default:
 		return fmt.Errorf("%s: %w", what, err)

@@ -83,6 +83,28 @@ func TestCLIListsSessions(t *testing.T) {
 	}
 }
 
+func TestCLIListsPageByPage(t *testing.T) {
+	t.Parallel()
+	const crowd = 2*listPage + 50
+	w := newWorld(t)
+	host := firestoretest.Start(t)
+	w.crowd(host, crowd)
+	for args, want := range map[string]int{"--limit=0": crowd, "--limit=250": 250, "--limit=450": crowd, "": 100} {
+		p := w.command(host, 0, strings.Fields("sessions list --json "+args)...)
+		ids := make(map[any]bool)
+		for _, each := range p.lines() {
+			ids[each["id"]] = true
+		}
+		if len(ids) != want || strings.Count(p.stdout.String(), "\n") != want || strings.Contains(p.stderr.String(), "more than") != (want < crowd) {
+			t.Errorf("%q: %d sessions in %d lines, want %d\n%s", args, len(ids), strings.Count(p.stdout.String(), "\n"), want, p.stderr.String())
+		}
+	}
+	lines := strings.Split(w.command(host, 0, "sessions", "list", "--limit=0").stdout.String(), "\n")
+	if got := len(lines) - 1; got != crowd+1 || strings.Count(strings.Join(lines, ""), "USER") != 1 {
+		t.Errorf("%d lines for %d sessions and one head", got, crowd)
+	}
+}
+
 // The JSON of a session is that of the API, to the letter.
 func TestCLIListsSessionsInTheWordsOfTheAPI(t *testing.T) {
 	t.Parallel()

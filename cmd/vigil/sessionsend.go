@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,6 +120,10 @@ func (s *shell) endMatching(ctx context.Context, f session.Filter) error {
 		if err != nil {
 			return s.told(ctx, "preview", err)
 		}
+		if matched == 0 {
+			_, err := fmt.Fprintln(s.env.stderr, "No sessions.")
+			return err
+		}
 		l := lister{shell: s, table: table{w: s.env.stderr}}
 		if err := l.show(sample, matched); err != nil {
 			return err
@@ -168,10 +173,10 @@ func (s *shell) follow(ctx context.Context, j session.MassRevocation) (session.M
 		bar.set(j.Ended)
 		select {
 		case <-ctx.Done():
-			return j, left(j, errors.New("interrupted"))
+			return j, left(j, errInterrupted)
 		case err := <-failed:
 			failed <- nil // for the one who waits for its end
-			return j, left(j, s.told(ctx, "work", err))
+			return j, left(j, cmp.Or(s.told(ctx, "work", err), errInterrupted))
 		case <-tick.C:
 		}
 		seen, err := s.registry.MassRevocation(ctx, j.ID)
@@ -188,6 +193,8 @@ func (s *shell) follow(ctx context.Context, j session.MassRevocation) (session.M
 		}
 	}
 }
+
+var errInterrupted = errors.New("interrupted")
 
 // left is the failure of one who leaves a mass revocation to the others.
 func left(j session.MassRevocation, err error) error {
