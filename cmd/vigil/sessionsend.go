@@ -159,13 +159,16 @@ func (l *lister) show(sample []session.Session, matched int) error {
 // follow works on mass revocations until j is over, and tells how far it is. It returns j as last seen.
 func (s *shell) follow(ctx context.Context, j session.MassRevocation) (session.MassRevocation, error) {
 	working, stop := context.WithCancel(ctx)
-	failed := make(chan error, 1)
-	go func() { failed <- s.work(working) }()
+	failed, done := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(done)
+		failed <- s.work(working)
+	}()
 	bar := newProgress(s.env.stderr, "revocation "+j.ID+", sessions ended", j.Matched)
 	defer func() {
 		bar.close()
 		stop()
-		<-failed
+		<-done
 	}()
 	tick := time.NewTicker(progressRefresh)
 	defer tick.Stop()
@@ -175,7 +178,6 @@ func (s *shell) follow(ctx context.Context, j session.MassRevocation) (session.M
 		case <-ctx.Done():
 			return j, left(j, errInterrupted)
 		case err := <-failed:
-			failed <- nil // for the one who waits for its end
 			return j, left(j, cmp.Or(s.told(ctx, "work", err), errInterrupted))
 		case <-tick.C:
 		}
