@@ -119,6 +119,8 @@ var vendors = []vendor{
 	{"github.com/santhosh-tekuri/jsonschema", "handlers/openapitest", "the product refuses requests by hand, with better words; only tests hold it to schemas"},
 	{"github.com/spf13", "cmd/vigil", "commands and flags are read where the process is wired"},
 	{"github.com/caarlos0/env", "cmd/vigil", "the environment is read once, in one struct"},
+	{"github.com/schollz/progressbar", "cmd/vigil", "bars are for people at a shell: whoever does the work reports numbers"},
+	{"golang.org/x/term", "cmd/vigil", "only a command can have a terminal"},
 }
 
 // pkg is what `go list` tells about a package. Imports leaves out what only test files import.
