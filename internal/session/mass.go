@@ -181,6 +181,7 @@ func (r *Registry) work(ctx context.Context, j MassRevocation) error {
 		ended, err := r.endBatch(ctx, j, batch)
 		j.Ended += ended
 		if err != nil {
+			r.release(ctx, j)
 			return err
 		}
 		if len(batch) > 0 {
@@ -191,6 +192,19 @@ func (r *Registry) work(ctx context.Context, j MassRevocation) error {
 		}
 	}
 	return nil
+}
+
+// release lets another instance go on at once where this one is about to stop.
+func (r *Registry) release(ctx context.Context, j MassRevocation) {
+	if ctx.Err() == nil {
+		return // it tries again itself
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
+	defer cancel()
+	j.LeaseUntil = time.Time{}
+	if _, _, err := r.jobs.UpdateJob(ctx, j); err != nil {
+		r.log.Warn("mass revocation not handed over", "revocation", j.ID, "error", err)
+	}
 }
 
 // endBatch ends those of a batch that are to end, and counts them. What time has ended is written down as that.

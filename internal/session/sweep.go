@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -62,7 +63,17 @@ func (r *Registry) Sweep(ctx context.Context, duties Duty) (SweepReport, error) 
 
 // SweepRequested is [Registry.Sweep] for an admin.
 func (r *Registry) SweepRequested(ctx context.Context, actor Actor, duties Duty) (SweepReport, error) {
-	if err := r.trail.Append(ctx, actor.event(EventSweepRequested, "", "")); err != nil {
+	var asked []string
+	for _, d := range []struct {
+		duty Duty
+		name string
+	}{{SweepExpired, "expire"}, {SweepPurge, "purge"}, {SweepLimits, "limit"}} {
+		if duties&d.duty != 0 {
+			asked = append(asked, d.name)
+		}
+	}
+	e := actor.event(EventSweepRequested, "", "").with("duties", strings.Join(asked, ", "))
+	if err := r.trail.Append(ctx, e); err != nil {
 		return SweepReport{}, err
 	}
 	return r.Sweep(ctx, duties)
