@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,8 +49,13 @@ func TestRevoke(t *testing.T) {
 		if a.object()["ended"] != 2.0 || a.object()["revokedAt"] != "2000-01-01T00:00:04.000Z" {
 			t.Errorf("revoked: %s", a.body)
 		}
-		if !strings.Contains(w.log.String(), `"note":"left the company"`) {
-			t.Error("the note is not in the log")
+		noted := objects(t, w.do("GET", "/v1/admin/events", admin).want(http.StatusOK).object()["events"])
+		if !slices.ContainsFunc(noted, func(e map[string]any) bool {
+			details, _ := e["details"].(map[string]any)
+			return e["type"] == "user_revoked" && e["userId"] == "ana" && e["actor"] == "boss" && e["audience"] == "admin" &&
+				e["ipAddress"] == "192.0.2.1" && details["note"] == "left the company"
+		}) {
+			t.Errorf("the note is not in the audit trail: %v", noted)
 		}
 		for _, token := range []string{first, second, w.dir.Refresh(first)} {
 			w.do("GET", "/v1/check", token).problem(401, session.CodeTokenRevoked)

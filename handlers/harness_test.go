@@ -60,7 +60,7 @@ func newWorld(t *testing.T, changes ...func(*world)) *world {
 		Policy: session.Policy{
 			IdleTimeout: 30 * time.Minute, IdleWarning: 2 * time.Minute, Lifetime: 12 * time.Hour,
 			TouchInterval: 5 * time.Minute, ReauthMaxAge: 5 * time.Minute, Retention: 720 * time.Hour,
-			MaxSessions: 5, LimitPolicy: session.LimitEvict,
+			MaxSessions: 5, LimitPolicy: session.LimitEvict, IPPolicy: session.IPWarn, IPv4: 32, IPv6: 64,
 		},
 		AdminClaim: "admin", UserStateTTL: 5 * time.Minute, FeedResync: 15 * time.Second,
 	}
@@ -363,6 +363,48 @@ func (s *store) Revoke(ctx context.Context, n session.Notice, d session.Decree) 
 		return time.Time{}, err
 	}
 	return s.Store.Revoke(ctx, n, d)
+}
+
+func (s *store) Search(ctx context.Context, f session.Filter, after session.Cursor, limit int) ([]session.Session, error) {
+	if err := s.answers(ctx); err != nil {
+		return nil, err
+	}
+	return s.Store.Search(ctx, f, after, limit)
+}
+
+func (s *store) UserEvents(ctx context.Context, uid session.UserID, after session.EventCursor, limit int) ([]session.Event, error) {
+	if err := s.answers(ctx); err != nil {
+		return nil, err
+	}
+	return s.Store.UserEvents(ctx, uid, after, limit)
+}
+
+func (s *store) AllEvents(ctx context.Context, after session.EventCursor, limit int) ([]session.Event, error) {
+	if err := s.answers(ctx); err != nil {
+		return nil, err
+	}
+	return s.Store.AllEvents(ctx, after, limit)
+}
+
+func (s *store) Census(ctx context.Context) (session.Census, error) {
+	if err := s.answers(ctx); err != nil {
+		return session.Census{}, err
+	}
+	return s.Store.Census(ctx)
+}
+
+func (s *store) Job(ctx context.Context, id string) (session.MassRevocation, error) {
+	if err := s.answers(ctx); err != nil {
+		return session.MassRevocation{}, err
+	}
+	return s.Store.Job(ctx, id)
+}
+
+func (s *store) Append(ctx context.Context, events ...session.Event) error {
+	if err := s.answers(ctx); err != nil {
+		return err
+	}
+	return s.Store.Append(ctx, events...)
 }
 
 // buffer is a log that may be written and read at once.
