@@ -36,6 +36,7 @@ const (
 type world struct {
 	t        *testing.T
 	dir      *sessiontest.Directory
+	editor   session.Editor // nil: dir
 	store    *store
 	inbox    *session.Inbox
 	registry *session.Registry
@@ -74,9 +75,12 @@ func newWorld(t *testing.T, changes ...func(*world)) *world {
 	for _, change := range changes {
 		change(w)
 	}
+	if w.editor == nil {
+		w.editor = w.dir
+	}
 	w.registry = session.NewRegistry(w.settings, session.Ports{
 		Store: w.store, Users: w.store, Publisher: w.store, Archive: w.store, Trail: w.store, Jobs: w.store,
-		Accounts: w.dir, Editor: w.dir, Clock: clock, Inbox: w.inbox,
+		Accounts: w.dir, Editor: w.editor, Clock: clock, Inbox: w.inbox,
 		After: func(d time.Duration, f func()) { time.AfterFunc(d, f) },
 		Log:   slog.New(slog.DiscardHandler),
 	})

@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +33,9 @@ var searching = slices.Concat([]parameter{
 }, paging)
 
 const countryPattern = "^[A-Za-z]{2}$"
+
+// strictTime is the form of RFC 3339. The standard library takes more: a comma, an hour of one digit, an offset of 24 hours.
+var strictTime = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 
 // sessionPage is a page of a search.
 type sessionPage struct {
@@ -93,8 +97,8 @@ func (f *faults) filter(path string, given func(name string) (string, bool)) (ch
 		}
 	}
 	if value, ok := given("activeBefore"); ok {
-		var at time.Time
-		if err := at.UnmarshalText([]byte(value)); err != nil || !sensibleTime(at) {
+		at, err := time.Parse(time.RFC3339Nano, value)
+		if err != nil || !strictTime.MatchString(value) || !sensibleTime(at) {
 			f.add(path+"activeBefore", msgTime)
 		}
 		chosen.ActiveBefore = at.UTC()
