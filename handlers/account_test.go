@@ -143,6 +143,9 @@ func TestFirebasesRefusalNamesTheField(t *testing.T) {
 			if got := objects(t, a.object()["errors"])[0]["message"]; got != test.want {
 				t.Errorf("%s: %v, want %s", name, got, test.want)
 			}
+			if got := a.object()["detail"]; got == test.want {
+				t.Errorf("%s: the detail is %q", name, got)
+			}
 		}, func(w *world) { w.editor = picky{w.dir, test.err} })
 	}
 	inWorld(t, func(w *world) {

@@ -56,6 +56,27 @@ func TestEventsHideTheAdmin(t *testing.T) {
 	}, func(w *world) { w.settings.IPPolicy = session.IPOff })
 }
 
+// Whatever an event holds, its user does not read about an admin.
+func TestEventViewOfAnAdmin(t *testing.T) {
+	e := session.Event{
+		ID: "e", Type: session.EventSessionEnded, Audience: session.AudienceUser, UserID: ana, Actor: string(boss), IPAddress: "198.51.100.99",
+		Details: map[string]string{"reason": "admin_revoked", "revocation": "r", "note": "hush"},
+	}
+	for actor, shown := range map[string]string{string(boss): "admin", session.ActorCLI: "admin", session.ActorSystem: "system", string(ana): "ana"} {
+		e.Actor = actor
+		v := e.View()
+		if *v.Actor != shown || (v.IPAddress == nil) != (shown == "admin") || len(v.Details) != 1 || v.Details["reason"] != "admin_revoked" {
+			t.Errorf("%s is shown as %s from %v: %v", actor, *v.Actor, v.IPAddress, v.Details)
+		}
+		if v := e.ViewForAdmin(); *v.Actor != actor || *v.IPAddress != "198.51.100.99" || len(v.Details) != 3 {
+			t.Errorf("an admin sees %+v", v)
+		}
+	}
+	if len(e.Details) != 3 {
+		t.Errorf("the view has changed the event: %v", e.Details)
+	}
+}
+
 // busy gives a user some events, and returns a live token.
 func (w *world) busy(uid session.UserID) string {
 	token := w.live(uid)

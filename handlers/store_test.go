@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -115,6 +116,9 @@ func (s *store) Census(ctx context.Context) (session.Census, error) {
 func (s *store) Job(ctx context.Context, id string) (session.MassRevocation, error) {
 	if err := s.answers(ctx); err != nil {
 		return session.MassRevocation{}, err
+	}
+	if id == "" || strings.ContainsAny(id, "/._") { // no name of a document
+		return session.MassRevocation{}, session.Unavailable("job", errors.New("odd id"))
 	}
 	return s.Store.Job(ctx, id)
 }
