@@ -188,6 +188,19 @@ func TestOrder(t *testing.T) {
 			w.do("POST", "/v1/logout", token).want(204)
 			return w.do("POST", "/v1/admin/users/ana/revoke", token)
 		}},
+		{"another network before not an admin", session.CodeIPChanged, func(w *world) answer {
+			return w.do("POST", "/v1/admin/sweep", w.live(ana), from("198.51.100.7:5"))
+		}},
+		{"an ended session before another network", session.CodeSessionEnded, func(w *world) answer {
+			token := w.live(ana)
+			w.do("POST", "/v1/logout", token).want(204)
+			return w.do("GET", "/v1/events", token, from("198.51.100.7:5"))
+		}},
+		{"an old sign-in before a bad address", session.CodeReauthRequired, func(w *world) answer {
+			token := w.live(ana)
+			<-time.After(10 * time.Minute)
+			return w.do("PUT", "/v1/account/email", token, body(`{"email":1}`))
+		}},
 		{"not an admin before an old sign-in", session.CodeForbidden, func(w *world) answer {
 			token := w.live(ana)
 			<-time.After(10 * time.Minute)
@@ -221,7 +234,7 @@ func TestOrder(t *testing.T) {
 					status = http.StatusForbidden
 				}
 				test.request(w).problem(status, test.code)
-			})
+			}, strict)
 		})
 	}
 }
