@@ -29,6 +29,8 @@
 //		answers: []answer{{http.StatusOK, "The thing.", thingView{}, nil}},
 //	}
 //
+// A list that may be long takes the parameters of page.go, and a route that may take longer than others says so with timeout.
+//
 // That is all: [OpenAPI] describes it with the errors, the limit and the headers that follow from it, and from the struct tags of its
 // bodies: a field without omitempty is required, a pointer without it may be null, and json, description, enum, format, pattern and
 // maxLength are read. queryOf refuses a query that the line does not have. Every exchange of the tests is held to the document, and

@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,8 +21,11 @@ func panics(w *world) {
 	w.options.Socket = func(http.ResponseWriter, *http.Request, session.Origin) { panic("oh") }
 }
 
-// Every code of the table is the answer to some request.
-func TestCodes(t *testing.T) {
+// strict ends sessions that move to another network.
+func strict(w *world) { w.settings.IPPolicy = session.IPStrict }
+
+// Every code that the document knows is the answer to some request.
+func TestContractErrors(t *testing.T) {
 	tests := []struct {
 		code      session.Code
 		status    int
@@ -67,6 +71,9 @@ func TestCodes(t *testing.T) {
 			<-time.After(301 * time.Second)
 			return w.do("POST", "/v1/admin/users/ana/revoke", admin)
 		}, nil},
+		{"ip_changed", 401, `Bearer error="invalid_token"`, func(w *world) answer {
+			return w.do("GET", "/v1/sessions", w.live(ana), from("198.51.100.7:5"))
+		}, strict},
 		{"forbidden", 403, "", func(w *world) answer { return w.do("GET", "/v1/admin/users/ana/sessions", w.live(ana)) }, nil},
 		{"invalid_request", 400, "", func(w *world) answer { return w.do("POST", "/v1/sessions", w.signIn(ana), body(`[]`)) }, nil},
 		{"not_found", 404, "", func(w *world) answer { return w.do("GET", "/v1/nothing", "") }, nil},
@@ -88,9 +95,8 @@ func TestCodes(t *testing.T) {
 			return w.do("POST", "/v1/sessions", w.signIn(ana))
 		}, nil},
 	}
-	var produced []session.Code
+	var produced []any
 	for _, test := range tests {
-		produced = append(produced, test.code)
 		t.Run(string(test.code), func(t *testing.T) {
 			if test.change == nil {
 				test.change = func(*world) {}
@@ -98,12 +104,13 @@ func TestCodes(t *testing.T) {
 			inWorld(t, func(w *world) {
 				a := test.request(w)
 				p := a.problem(test.status, test.code)
+				produced = append(produced, p["code"])
 				if got := a.header.Get("WWW-Authenticate"); got != test.challenge {
 					t.Errorf("challenge %q, want %q", got, test.challenge)
 				}
 				want := []string{"type", "title", "status", "detail", "code", "requestId"}
 				switch test.code {
-				case session.CodeSessionEnded:
+				case session.CodeSessionEnded, session.CodeIPChanged:
 					want = append(want, "reason", "endedAt")
 				case session.CodeUserDisabled:
 					want = append(want, "reason")
@@ -120,10 +127,22 @@ func TestCodes(t *testing.T) {
 			}, test.change)
 		})
 	}
-	for _, code := range handlers.Codes() {
+	var described struct {
+		Components struct {
+			Schemas struct{ Code struct{ Enum []any } }
+		}
+	}
+	if err := json.Unmarshal(handlers.OpenAPI(), &described); err != nil {
+		t.Fatal(err)
+	}
+	codes := described.Components.Schemas.Code.Enum
+	for _, code := range codes {
 		if !slices.Contains(produced, code) {
 			t.Errorf("no request produces %s", code)
 		}
+	}
+	if len(codes) < 18 {
+		t.Errorf("the document knows %v only", codes)
 	}
 }
 
@@ -169,6 +188,19 @@ func TestOrder(t *testing.T) {
 			w.do("POST", "/v1/logout", token).want(204)
 			return w.do("POST", "/v1/admin/users/ana/revoke", token)
 		}},
+		{"another network before not an admin", session.CodeIPChanged, func(w *world) answer {
+			return w.do("POST", "/v1/admin/sweep", w.live(ana), from("198.51.100.7:5"))
+		}},
+		{"an ended session before another network", session.CodeSessionEnded, func(w *world) answer {
+			token := w.live(ana)
+			w.do("POST", "/v1/logout", token).want(204)
+			return w.do("GET", "/v1/events", token, from("198.51.100.7:5"))
+		}},
+		{"an old sign-in before a bad address", session.CodeReauthRequired, func(w *world) answer {
+			token := w.live(ana)
+			<-time.After(10 * time.Minute)
+			return w.do("PUT", "/v1/account/email", token, body(`{"email":1}`))
+		}},
 		{"not an admin before an old sign-in", session.CodeForbidden, func(w *world) answer {
 			token := w.live(ana)
 			<-time.After(10 * time.Minute)
@@ -202,7 +234,7 @@ func TestOrder(t *testing.T) {
 					status = http.StatusForbidden
 				}
 				test.request(w).problem(status, test.code)
-			})
+			}, strict)
 		})
 	}
 }
@@ -231,6 +263,8 @@ func TestStoreDown(t *testing.T) {
 				}
 				for _, request := range [][2]string{
 					{"POST", "/v1/admin/users/ana/revoke"}, {"DELETE", "/v1/admin/sessions/" + w.id(token)}, {"GET", "/v1/admin/users/ana/sessions"},
+					{"GET", "/v1/admin/sessions"}, {"GET", "/v1/admin/events"}, {"GET", "/v1/events"}, {"GET", "/v1/admin/stats"},
+					{"GET", "/v1/admin/revocations/X"}, {"POST", "/v1/admin/sweep"}, {"PUT", "/v1/account/email"}, {"DELETE", "/v1/account"},
 				} {
 					w.do(request[0], request[1], admin).problem(503, session.CodeUnavailable)
 				}

@@ -2,9 +2,7 @@ package handlers_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -13,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +33,8 @@ const (
 type world struct {
 	t        *testing.T
 	dir      *sessiontest.Directory
+	editor   session.Editor  // nil: dir
+	archive  session.Archive // nil: store
 	store    *store
 	inbox    *session.Inbox
 	registry *session.Registry
@@ -60,7 +59,7 @@ func newWorld(t *testing.T, changes ...func(*world)) *world {
 		Policy: session.Policy{
 			IdleTimeout: 30 * time.Minute, IdleWarning: 2 * time.Minute, Lifetime: 12 * time.Hour,
 			TouchInterval: 5 * time.Minute, ReauthMaxAge: 5 * time.Minute, Retention: 720 * time.Hour,
-			MaxSessions: 5, LimitPolicy: session.LimitEvict,
+			MaxSessions: 5, LimitPolicy: session.LimitEvict, IPPolicy: session.IPWarn, IPv4: 32, IPv6: 64,
 		},
 		AdminClaim: "admin", UserStateTTL: 5 * time.Minute, FeedResync: 15 * time.Second,
 	}
@@ -74,9 +73,15 @@ func newWorld(t *testing.T, changes ...func(*world)) *world {
 	for _, change := range changes {
 		change(w)
 	}
+	if w.editor == nil {
+		w.editor = w.dir
+	}
+	if w.archive == nil {
+		w.archive = w.store
+	}
 	w.registry = session.NewRegistry(w.settings, session.Ports{
-		Store: w.store, Users: w.store, Publisher: w.store, Archive: w.store, Trail: w.store, Jobs: w.store,
-		Accounts: w.dir, Editor: w.dir, Clock: clock, Inbox: w.inbox,
+		Store: w.store, Users: w.store, Publisher: w.store, Archive: w.archive, Trail: w.store, Jobs: w.store,
+		Accounts: w.dir, Editor: w.editor, Clock: clock, Inbox: w.inbox,
 		After: func(d time.Duration, f func()) { time.AfterFunc(d, f) },
 		Log:   slog.New(slog.DiscardHandler),
 	})
@@ -289,80 +294,6 @@ func objects(t *testing.T, list any) []map[string]any {
 		found[i], _ = all[i].(map[string]any)
 	}
 	return found
-}
-
-// The ways in which a store fails.
-const (
-	works int32 = iota
-	fails
-	hangs
-)
-
-// store is the store in memory, which can be made to fail.
-type store struct {
-	*memory.Store
-	mode atomic.Int32
-}
-
-func (s *store) answers(ctx context.Context) error {
-	switch s.mode.Load() {
-	case fails:
-		return session.Unavailable("store", errors.New("secret-host:443 refused"))
-	case hangs:
-		<-ctx.Done()
-		return session.Unavailable("store", ctx.Err())
-	default:
-		return nil
-	}
-}
-
-func (s *store) Create(ctx context.Context, n session.Session, rec session.Record) (session.Session, bool, error) {
-	if err := s.answers(ctx); err != nil {
-		return session.Session{}, false, err
-	}
-	return s.Store.Create(ctx, n, rec)
-}
-
-func (s *store) Session(ctx context.Context, id session.ID) (session.Session, error) {
-	if err := s.answers(ctx); err != nil {
-		return session.Session{}, err
-	}
-	return s.Store.Session(ctx, id)
-}
-
-func (s *store) UserSessions(ctx context.Context, uid session.UserID, all bool) ([]session.Session, error) {
-	if err := s.answers(ctx); err != nil {
-		return nil, err
-	}
-	return s.Store.UserSessions(ctx, uid, all)
-}
-
-func (s *store) Touch(ctx context.Context, n session.Session, at time.Time, notice *session.Notice) (session.Session, error) {
-	if err := s.answers(ctx); err != nil {
-		return session.Session{}, err
-	}
-	return s.Store.Touch(ctx, n, at, notice)
-}
-
-func (s *store) End(ctx context.Context, id session.ID, e session.End, rec session.Record) (session.Session, bool, error) {
-	if err := s.answers(ctx); err != nil {
-		return session.Session{}, false, err
-	}
-	return s.Store.End(ctx, id, e, rec)
-}
-
-func (s *store) User(ctx context.Context, uid session.UserID) (session.User, error) {
-	if err := s.answers(ctx); err != nil {
-		return session.User{}, err
-	}
-	return s.Store.User(ctx, uid)
-}
-
-func (s *store) Revoke(ctx context.Context, n session.Notice, d session.Decree) (time.Time, error) {
-	if err := s.answers(ctx); err != nil {
-		return time.Time{}, err
-	}
-	return s.Store.Revoke(ctx, n, d)
 }
 
 // buffer is a log that may be written and read at once.

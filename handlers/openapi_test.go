@@ -97,6 +97,58 @@ func TestEveryOperationAsksForWhatItNeeds(t *testing.T) {
 	}, func(w *world) { w.settings.IdleTimeout = 6 * time.Hour })
 }
 
+// Who is not an admin now is none for any operation, whatever the token says; nor is a recent sign-in one that was.
+func TestEveryAdminOperationLooksTwice(t *testing.T) {
+	inWorld(t, func(w *world) {
+		victim, stale := w.live(bob), w.live(boss)
+		for _, uid := range []session.UserID{"ex", "late", "revoked", "disabled"} {
+			w.dir.Change(uid, func(a *session.Account) { a.Claims = map[string]any{"admin": true} })
+		}
+		taken, revoked, disabled := w.live("ex"), w.live("revoked"), w.live("disabled")
+		w.do("POST", "/v1/admin/users/revoked/revoke", stale).want(http.StatusOK)
+		w.do("POST", "/v1/admin/users/disabled/disable", stale).want(http.StatusOK)
+		w.dir.Change("ex", func(a *session.Account) { a.Claims = map[string]any{"admin": "true"} }) // but it is in the token
+		w.dir.Change("late", func(a *session.Account) { a.Claims = nil })
+		late := w.live("late")
+		w.dir.Change("late", func(a *session.Account) { a.Claims = map[string]any{"admin": true} }) // but it is not in the token
+		<-time.After(5 * time.Minute)
+		for _, op := range secured(t, "admin") {
+			for _, c := range []struct {
+				token  string
+				status int
+				code   session.Code
+			}{
+				{taken, 403, session.CodeForbidden}, {late, 403, session.CodeForbidden},
+				{revoked, 401, session.CodeTokenRevoked}, {disabled, 401, session.CodeUserDisabled},
+			} {
+				w.do(op.Method, aimed(op, bob, w.id(victim)), c.token).problem(c.status, c.code)
+			}
+			if slices.Contains(op.Needs, "recent") {
+				p := w.do(op.Method, aimed(op, bob, w.id(victim)), stale).problem(401, session.CodeReauthRequired)
+				if p["maxAge"] != 300.0 {
+					t.Errorf("maxAge is %v", p["maxAge"])
+				}
+			}
+		}
+		w.do("GET", "/v1/check", victim).want(http.StatusNoContent)
+	})
+}
+
+// No operation on a live session, but the check of a back end, can be used from another network under the strict policy.
+func TestEveryOperationKnowsTheNetwork(t *testing.T) {
+	inWorld(t, func(w *world) {
+		for _, op := range secured(t, "session") {
+			token := w.live(boss)
+			a := w.do(op.Method, aimed(op, bob, w.id(token)), token, from("198.51.100.7:5"))
+			if op.Path == "/v1/check" {
+				a.want(http.StatusNoContent)
+			} else {
+				a.problem(401, session.CodeIPChanged)
+			}
+		}
+	}, strict)
+}
+
 // What belongs to somebody else is out of reach, and stays as it is.
 func TestNobodyReachesAnothersSession(t *testing.T) {
 	inWorld(t, func(w *world) {

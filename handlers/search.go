@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -27,11 +28,14 @@ var searching = slices.Concat([]parameter{
 	{"status", "Live ones, ended ones, or both.", false, object{"enum": []string{"active", "ended", "all"}, "default": "all"}},
 	{"ip", "The address that they began from, however it is written.", false, object{"type": "string"}},
 	{"deviceType", "The type of device.", false, object{"enum": deviceTypes}},
-	{"country", "Where they began, ISO 3166-1 alpha-2 in either case.", false, object{"type": "string", "pattern": countryPattern}},
+	{"country", "Where they began, ISO 3166-1 alpha-2 in either case.", false, object{"type": "string", "pattern": countryEitherCase.String()}},
 	{"activeBefore", "Without activity since.", false, object{"type": "string", "format": "date-time"}},
 }, paging)
 
-const countryPattern = "^[A-Za-z]{2}$"
+var countryEitherCase = regexp.MustCompile(`^[A-Za-z]{2}$`)
+
+// strictTime is the form of RFC 3339. The standard library takes more: a comma, an hour of one digit, an offset of 24 hours.
+var strictTime = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 
 // sessionPage is a page of a search.
 type sessionPage struct {
@@ -88,13 +92,14 @@ func (f *faults) filter(path string, given func(name string) (string, bool)) (ch
 		f.oneOf(path+"deviceType", value, deviceTypes...)
 	}
 	if value, ok := given("country"); ok {
-		if chosen.Country = strings.ToUpper(value); !countryCode.MatchString(chosen.Country) {
+		if !countryEitherCase.MatchString(value) { // before ToUpper, which makes an I of letters that are none
 			f.add(path+"country", msgCountry)
 		}
+		chosen.Country = strings.ToUpper(value)
 	}
 	if value, ok := given("activeBefore"); ok {
-		var at time.Time
-		if err := at.UnmarshalText([]byte(value)); err != nil || !sensibleTime(at) {
+		at, err := time.Parse(time.RFC3339Nano, value)
+		if err != nil || !strictTime.MatchString(value) || !sensibleTime(at) {
 			f.add(path+"activeBefore", msgTime)
 		}
 		chosen.ActiveBefore = at.UTC()

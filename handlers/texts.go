@@ -92,7 +92,7 @@ var spanish = map[string]string{
 
 	"Unavailable": "No disponible",
 	"The request cannot be answered right now. Your session is not affected; try again soon.": "No es posible responder a la solicitud " +
-		"en este momento. Tu sesión no se ve afectada; inténtalo de nuevo pronto.",
+		"ahora. Tu sesión no se ve afectada; inténtalo de nuevo pronto.",
 
 	// The domain's.
 	"recovering from an outage": "El servicio se está recuperando de una interrupción.",
