@@ -101,6 +101,10 @@ func (r *Registry) revoke(ctx context.Context, uid UserID, reason Reason, d Decr
 	// From here on the revocation goes through, also if nobody waits for the answer any more.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revocationTimeout)
 	defer cancel()
+	before, err := r.users.User(ctx, uid)
+	if err != nil {
+		return Revocation{}, err
+	}
 	n := NewNotice(NoticeEnded, uid, reason)
 	revokedAt, err := r.users.Revoke(ctx, n, d)
 	if err != nil {
@@ -113,6 +117,9 @@ func (r *Registry) revoke(ctx context.Context, uid UserID, reason Reason, d Decr
 	u := User{ID: uid, RevokedAt: revokedAt, RevokeReason: reason, RevokedBy: d.By, Disabled: d.Disable}
 	if d.Delete {
 		u.DeletedAt = revokedAt
+	}
+	if before.TokensPending { // what Firebase has not been told by then, it is told now
+		u.Disabled, u.DeletedAt = u.Disabled || before.Disabled, later(u.DeletedAt, before.DeletedAt)
 	}
 	ended, err := r.endRevoked(ctx, u)
 	if err == nil {

@@ -137,7 +137,7 @@ func TestASweepFinishesRevocations(t *testing.T) {
 	inWorld(t, func(w *world) {
 		a, b := w.start(), w.start()
 		_, s := w.signIn(a, "ana")
-		a.store.Before(func(op string) { a.store.SetDown(op != "Revoke" && op != "RecentSessions") })
+		a.store.Before(func(op string) { a.store.SetDown(op == "UserSessions") })
 		_, err := a.registry.RevokeUser(w.Context(), "ana", boss)
 		wantCode(t, err, session.CodeUnavailable)
 		w.pass(2*feedResync + time.Second)
