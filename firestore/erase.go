@@ -70,12 +70,9 @@ func stripEvent(snap *firestore.DocumentSnapshot) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	bare := make(map[string]string)
-	if reason, ok := events[0].Details[session.DetailReason]; ok {
-		bare[session.DetailReason] = reason
-	}
-	if events[0].IPAddress == "" && maps.Equal(events[0].Details, bare) {
+	bare := events[0].Erased()
+	if bare.IPAddress == events[0].IPAddress && maps.Equal(bare.Details, events[0].Details) {
 		return nil, nil
 	}
-	return map[string]any{"ipAddress": nil, "details": bare}, nil
+	return map[string]any{"ipAddress": nullable(bare.IPAddress), "details": bare.Details}, nil
 }

@@ -105,12 +105,8 @@ func (m *Store) Erase(ctx context.Context, uid session.UserID) error {
 		m.sessions[s.ID] = s
 	}
 	for i := range m.events {
-		if e := &m.events[i]; e.UserID == uid {
-			reason := e.Details[session.DetailReason]
-			e.IPAddress, e.Details = "", nil
-			if reason != "" {
-				e.Details = map[string]string{session.DetailReason: reason}
-			}
+		if m.events[i].UserID == uid {
+			m.events[i] = m.events[i].Erased()
 		}
 	}
 	return nil

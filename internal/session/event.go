@@ -28,10 +28,9 @@ const (
 	EventMassRevoked      EventType = "mass_revoked"      // a mass revocation is done, or has failed
 	EventSweepRequested   EventType = "sweep_requested"   // by an admin
 	EventLimitsConfigured EventType = "limits_configured" // an instance started with these
-	EventPersonalErased   EventType = "personal_data_erased"
 )
 
-// DetailReason names the detail that survives [Users.Erase], and DetailRevocation the one by which [Jobs.JobEnds] counts.
+// DetailReason and DetailRevocation name the details that survive [Event.Erased]. By the latter [Jobs.JobEnds] counts.
 const (
 	DetailReason     = "reason"
 	DetailRevocation = "revocation"
@@ -80,6 +79,26 @@ func (e Event) with(name, value string) Event {
 	}
 	details[name] = value
 	e.Details = details
+	return e
+}
+
+// Erased returns e without the personal data of the user it is about: of what the user may read, the address and all details but
+// the two above are gone; of what admins do, who did it stays, and why goes.
+func (e Event) Erased() Event {
+	var kept map[string]string
+	if e.Audience == AudienceUser {
+		e.IPAddress = ""
+	}
+	for name, value := range e.Details {
+		if e.Audience == AudienceUser && (name == DetailReason || name == DetailRevocation) ||
+			e.Audience == AudienceAdmin && name != detailNote {
+			if kept == nil {
+				kept = make(map[string]string)
+			}
+			kept[name] = value
+		}
+	}
+	e.Details = kept
 	return e
 }
 

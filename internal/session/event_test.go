@@ -2,6 +2,7 @@ package session
 
 import (
 	"maps"
+	"reflect"
 	"testing"
 	"time"
 )
@@ -113,3 +114,31 @@ func TestErrorsSayWhatFailedAndWhy(t *testing.T) {
 type errUnknown struct{}
 
 func (errUnknown) Error() string { return "unknown" }
+
+func TestErasedKeepsWhatWasDecidedAndWhoDecided(t *testing.T) {
+	details := map[string]string{
+		DetailReason: "admin_revoked", DetailRevocation: "job", detailNote: "seen at Ana's desk", "device": "Chrome on Windows", "filter": "{}",
+	}
+	for _, c := range []struct {
+		audience Audience
+		ip       string
+		details  map[string]string
+	}{
+		{AudienceUser, "", map[string]string{DetailReason: "admin_revoked", DetailRevocation: "job"}},
+		{AudienceAdmin, "203.0.113.7", map[string]string{
+			DetailReason: "admin_revoked", DetailRevocation: "job", "device": "Chrome on Windows", "filter": "{}",
+		}},
+	} {
+		e := Event{ID: "1", Type: EventSessionEnded, Audience: c.audience, UserID: "ana", Actor: "boss", IPAddress: "203.0.113.7", Details: details}
+		want := e
+		want.IPAddress, want.Details = c.ip, c.details
+		for range 2 { // again changes nothing
+			if e = e.Erased(); !reflect.DeepEqual(e, want) {
+				t.Errorf("%s: %+v, want %+v", c.audience, e, want)
+			}
+		}
+	}
+	if e := (Event{Audience: AudienceUser}).Erased(); e.Details != nil {
+		t.Errorf("%+v", e)
+	}
+}

@@ -57,7 +57,7 @@ type Users interface {
 	// Enable clears Disabled, and nothing else, with the events in the same commit.
 	Enable(ctx context.Context, uid UserID, events ...Event) error
 	// Erase strips personal data from what is kept about a user: of sessions the IP address, networks, user agent, location and
-	// device name; of events the IP address and all details but reason. It goes on in bounded batches, and may be repeated.
+	// device name; of events what [Event.Erased] strips. It goes on in bounded batches, and may be repeated.
 	Erase(ctx context.Context, uid UserID) error
 }
 

@@ -71,7 +71,6 @@ var EventTypes = []EventType{
 	EventSessionStarted, EventSessionEnded, EventSessionRefused, EventSecurityAlert, EventNetworkLearned, EventReauthRefused,
 	EventAdminRefused, EventEmailChanged, EventPasswordChanged, EventAccountDeleted, EventUserRevoked, EventUserDisabled,
 	EventUserEnabled, EventClaimsChanged, EventMassRevocation, EventMassRevoked, EventSweepRequested, EventLimitsConfigured,
-	EventPersonalErased,
 }
 
 // AlertTypes are all types of alerts.
