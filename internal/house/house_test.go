@@ -105,6 +105,7 @@ var vendors = []vendor{
 	{"github.com/oschwald", "internal/geoip", "the domain knows places, not the files that tell them"},
 	{"github.com/GoogleCloudPlatform/functions-framework-go", "functions", "what a function does is the domain's to decide"},
 	{"github.com/prometheus", "internal/metrics", "who counts says what happened, and knows neither series nor labels"},
+	{"pgregory.net/rapid", "internal/session/sessiontest", "one model of the policy, for every store; tests elsewhere are handed it"},
 	{"github.com/spf13", "cmd/vigil", "commands and flags are read where the process is wired"},
 	{"github.com/caarlos0/env", "cmd/vigil", "the environment is read once, in one struct"},
 }

@@ -21,7 +21,9 @@ func TestALaterRevocationDoesNotHideWhatAnEarlierOneOwes(t *testing.T) {
 			func(a session.Account) bool { return a.Disabled },
 		},
 		"delete": {
-			func(w *world, a *instance, s session.Session) error { return a.registry.DeleteAccount(w.Context(), as(s)) },
+			func(w *world, a *instance, s session.Session) error {
+				return a.registry.DeleteAccount(w.Context(), as(s))
+			},
 			func(a session.Account) bool { return a.Missing },
 		},
 	} {
