@@ -129,7 +129,7 @@ const maxAnswer = 64 << 10
 
 // word is what Firebase calls the error, empty where it does not say. The SDK has functions for a few of its words only.
 func word(err error) string {
-	response := errorutils.HTTPResponse(err)
+	response := errorutils.HTTPResponse(err) //nolint:bodyclose // the SDK has read it, and holds a copy
 	if response == nil {
 		return ""
 	}

@@ -175,7 +175,7 @@ func TestClaimIsOverwritten(t *testing.T) {
 					g.serveUsers(w, r)
 					if n := overwritten.Load(); update && n < times {
 						overwritten.Add(1)
-						b.SetClaims("ana", map[string]any{"other": float64(n)})
+						b.SetClaims("ana", map[string]any{"other": float64(n)}) //nolint:contextcheck // another process does
 					}
 				})
 				g.userFault.Store(&f)
