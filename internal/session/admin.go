@@ -95,15 +95,16 @@ func (r *Registry) exists(ctx context.Context, uid UserID) error {
 
 const (
 	// searchBatch is how many sessions are read at a time, and searchScan how many at most for one page.
-	searchBatch = 200
+	searchBatch = 500
 	searchScan  = 2000
 )
 
 // Search lists the sessions of all users that pass the filter as they are now, at most size of them, and where to go on: nil
 // after the last. A page may be short although more follow.
 func (r *Registry) Search(ctx context.Context, f Filter, after Cursor, size int) (page []Session, next *Cursor, err error) {
-	for scanned := 0; scanned < searchScan; {
-		batch, err := r.archive.Search(ctx, f.stored(), after, searchBatch)
+	for scanned, ask := 0, size; scanned < searchScan; ask *= 2 { // usually all pass, and the first is enough
+		ask = min(ask, searchBatch, searchScan-scanned)
+		batch, err := r.archive.Search(ctx, f.stored(), after, ask)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -117,7 +118,7 @@ func (r *Registry) Search(ctx context.Context, f Filter, after Cursor, size int)
 				return page, &after, nil
 			}
 		}
-		if len(batch) < searchBatch {
+		if len(batch) < ask {
 			return page, nil, nil
 		}
 		scanned += len(batch)
