@@ -61,13 +61,12 @@ func steps(n int, timeless bool) *rapid.Generator[[]step] {
 
 // TestModel drives the real thing and a small model of the policy with the same random sequences of steps, and finds no difference: in
 // what the gate and every deed answer, in what is listed, and in why sessions have ended. A sequence that makes a
-// difference is shortened and printed, with the seed to repeat it.
+// difference is shortened and printed, with the seed to repeat it; -rapid.checks=N has more of them tried.
 //
 // Within calls play once with an empty world, and returns what play returns. Timeless says that its time cannot be made to pass.
 func TestModel(t *testing.T, checks, length int, timeless bool, within func(t *testing.T, play func(context.Context, World) error) error) {
-	if err := flag.Set("rapid.checks", strconv.Itoa(checks)); err != nil {
-		t.Fatal(err)
-	}
+	preset(t, "rapid.checks", strconv.Itoa(checks))
+	preset(t, "rapid.nofailfile", "true")
 	for _, limit := range []session.LimitPolicy{session.LimitEvict, session.LimitReject} {
 		t.Run(string(limit), func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
@@ -77,6 +76,21 @@ func TestModel(t *testing.T, checks, length int, timeless bool, within func(t *t
 				}
 			})
 		})
+	}
+}
+
+// preset sets a flag that the command line has not set.
+func preset(t *testing.T, name, value string) {
+	t.Helper()
+	f := flag.Lookup(name)
+	if f == nil {
+		t.Fatalf("there is no flag %s", name)
+	}
+	if f.Value.String() != f.DefValue {
+		return
+	}
+	if err := f.Value.Set(value); err != nil {
+		t.Fatal(err)
 	}
 }
 
