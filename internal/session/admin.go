@@ -176,7 +176,7 @@ func (r *Registry) NoteLimits(ctx context.Context) {
 	e.Details = limits
 	sum := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(limits)) {
-		fmt.Fprintf(sum, "%s=%s\n", name, limits[name])
+		_, _ = fmt.Fprintf(sum, "%s=%s\n", name, limits[name])
 	}
 	e.ID = "limits-" + r.clock.Now().Format(time.DateOnly) + "-" + hex.EncodeToString(sum.Sum(nil))[:16]
 	r.note(ctx, e)

@@ -134,16 +134,14 @@ func (r *Registry) endOver(ctx context.Context, over []Session) (int, error) {
 	ends.SetLimit(maxEnds)
 	for i, s := range over {
 		ends.Go(func() error {
-			_, e, err := r.passed(s)
-			if err != nil || e.Reason == "" {
-				return nil // nobody can tell yet
-			}
-			_, own, err := r.end(ctx, s, e)
-			if own {
-				ended.Add(1)
-			}
-			if CodeOf(err) != CodeNotFound {
-				failures[i] = err
+			if _, e, err := r.passed(s); err == nil && e.Reason != "" { // or else nobody can tell yet
+				_, own, err := r.end(ctx, s, e)
+				if own {
+					ended.Add(1)
+				}
+				if CodeOf(err) != CodeNotFound {
+					failures[i] = err
+				}
 			}
 			return nil
 		})

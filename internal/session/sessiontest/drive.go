@@ -36,12 +36,15 @@ var (
 		"sign in": (*drive).signIn, "register": (*drive).register, "register again": (*drive).registerAgain, "touch": (*drive).touch, "touch all": (*drive).touchAll,
 		"end own": (*drive).endOwn, "end others": (*drive).endOthers, "end all": (*drive).endAll, "admin end": (*drive).adminEnd,
 		"revoke": (*drive).revoke, "disable": (*drive).disable, "enable": (*drive).enable, "delete": (*drive).deleteAccount,
-		"ask for a mass revocation": (*drive).askMass, "work on mass revocations": (*drive).workMass, "sweep": (*drive).sweep,
+		"ask for a mass revocation": (*drive).askMass,
+		"work on mass revocations":  (*drive).workMass, "sweep": (*drive).sweep,
 		"restart": (*drive).restart, "crash": (*drive).crash, "pass": (*drive).pass, "die in a revocation": (*drive).dieRevoking,
 		"change the limit": (*drive).changeLimit, "stay busy": (*drive).stayBusy,
 	}
 	timed  = []string{"pass", "crash", "die in a revocation", "change the limit", "stay busy"}
-	common = []string{"sign in", "sign in", "sign in", "sign in", "touch", "touch", "touch all", "touch all", "touch all", "pass", "pass", "pass", "pass"}
+	common = []string{
+		"sign in", "sign in", "sign in", "sign in", "touch", "touch", "touch all", "touch all", "touch all", "pass", "pass", "pass", "pass",
+	}
 )
 
 func steps(n int, timeless bool) *rapid.Generator[[]step] {
