@@ -226,12 +226,17 @@ func TestTwoThatWorkOnOneMassRevocationEndEachSessionOnce(t *testing.T) {
 		stuck, release := make(chan struct{}), make(chan struct{})
 		var ends atomic.Int32
 		a.store.Before(func(op string) {
-			if op == "End" && ends.Add(1) == 40 {
-				close(stuck)
+			if op != "End" {
+				return
+			}
+			if n := ends.Add(1); n >= 40 {
+				if n == 40 {
+					close(stuck)
+				}
 				<-release
 			}
 		})
-		done := make(chan error)
+		done := make(chan error, 1)
 		go func() { done <- a.registry.WorkOnRevocations(context.WithoutCancel(w.Context())) }()
 		select {
 		case <-stuck:
@@ -239,12 +244,25 @@ func TestTwoThatWorkOnOneMassRevocationEndEachSessionOnce(t *testing.T) {
 			t.Fatalf("nothing to work on: %v", err)
 		}
 		w.pass(16 * time.Second)
+		var counted, resumed sync.Once
+		b.store.Before(func(op string) {
+			if op == "Search" {
+				counted.Do(func() {
+					if got, want := w.marked(j.ID), len(w.events(session.EventSessionEnded)); got != want {
+						t.Errorf("taken over with %d ended, not %d", got, want)
+					}
+				})
+			}
+			if op == "End" { // the other one is not dead, and does the rest of its batch
+				resumed.Do(func() {
+					close(release)
+					if err := <-done; err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		})
 		w.workOn(b)
-		w.job(j.ID, session.JobDone, len(ids))
-		close(release)
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
 		w.job(j.ID, session.JobDone, len(ids))
 		w.endedOnce(j.ID, ids...)
 		w.event(session.EventMassRevoked)
