@@ -162,7 +162,7 @@ func TestADisabledUserDoesNotLiveOnInAnInstancesMemory(t *testing.T) {
 	}
 }
 
-// The same for an account whose look-up was under way when it changed.
+// An account whose look-up was under way when it changed is asked about again.
 func TestALookUpThatRacesAChangeIsNotKept(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.accounts.Change("ana", func(a *session.Account) { a.Disabled = true })

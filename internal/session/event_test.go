@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"maps"
 	"reflect"
 	"testing"
@@ -106,8 +107,8 @@ func TestErrorsSayWhatFailedAndWhy(t *testing.T) {
 	if got := CodeOf(errUnknown{}); got != CodeUnavailable {
 		t.Errorf("an error that says nothing: %q", got)
 	}
-	if got := (&Error{Err: errUnknown{}}).Unwrap(); got != error(errUnknown{}) {
-		t.Errorf("%v", got)
+	if !errors.Is(&Error{Err: errUnknown{}}, errUnknown{}) {
+		t.Error("the cause is lost")
 	}
 }
 

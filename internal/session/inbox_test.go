@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -120,6 +121,25 @@ func TestTokensAreBounded(t *testing.T) {
 	}
 	if expired > limit/10 {
 		t.Errorf("%d expired tokens are kept", expired)
+	}
+}
+
+// emptyStore has no sessions.
+type emptyStore struct{ Store }
+
+func (emptyStore) Session(context.Context, ID) (Session, error) {
+	return Session{}, &Error{Code: CodeNotFound}
+}
+
+func TestWhatIsMissingIsRememberedOfAFew(t *testing.T) {
+	st := newStates(emptyStore{}, nil, nil, NoMeter{})
+	for n := range 10 * maxUserSessions {
+		if _, err := st.Session(t.Context(), "ana", ID(strconv.Itoa(n))); CodeOf(err) != CodeNotFound {
+			t.Fatal(err)
+		}
+	}
+	if n := len(st.of("ana").missing); n > maxUserSessions {
+		t.Errorf("%d sessions", n)
 	}
 }
 

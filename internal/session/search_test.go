@@ -15,6 +15,9 @@ func TestFilterChooses(t *testing.T) {
 		UserID: "ana", Status: session.StatusActive, IPAddress: "203.0.113.7", Device: session.Device{Type: "desktop"},
 		Location: &session.Location{Country: "MX"}, LastActive: at, CreatedAt: at,
 	}
+	everything := session.Filter{"ana", session.StatusActive, "203.0.113.7", "desktop", "MX", at.Add(1), at.Add(1)}
+	butOne := everything
+	butOne.CreatedBefore = at
 	nowhere := s
 	nowhere.Location = nil
 	for name, c := range map[string]struct {
@@ -39,8 +42,8 @@ func TestFilterChooses(t *testing.T) {
 		"active at that moment":             {session.Filter{ActiveBefore: at}, s, false},
 		"created before":                    {session.Filter{CreatedBefore: at.Add(1)}, s, true},
 		"created at that moment":            {session.Filter{CreatedBefore: at}, s, false},
-		"everything at once":                {session.Filter{"ana", session.StatusActive, "203.0.113.7", "desktop", "MX", at.Add(1), at.Add(1)}, s, true},
-		"everything at once, but one thing": {session.Filter{"ana", session.StatusActive, "203.0.113.7", "desktop", "MX", at.Add(1), at}, s, false},
+		"everything at once":                {everything, s, true},
+		"everything at once, but one thing": {butOne, s, false},
 	} {
 		if got := c.f.Passes(c.s); got != c.want {
 			t.Errorf("%s: %t", name, got)

@@ -2,7 +2,6 @@ package session_test
 
 import (
 	"reflect"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -257,94 +256,6 @@ func TestASweepThatAnAdminAsksForIsInTheTrail(t *testing.T) {
 		}
 		w.byAdmin(w.event(session.EventSweepRequested), "")
 	})
-}
-
-// Under fire every answer tells the truth: who was let in was in when it was said so, and who was put out was put out by that call.
-func TestOfManySignInsEveryAnswerTellsTheTruth(t *testing.T) {
-	inWorld(t, func(w *world) {
-		w.settings.MaxSessions = 3
-		a, b := w.start(), w.start()
-		var tokens []string
-		for range 60 {
-			w.pass(time.Second)
-			tokens = append(tokens, w.accounts.SignIn("ana"))
-		}
-		var mu sync.Mutex
-		evicted := make(map[session.ID]int)
-		var all sync.WaitGroup
-		for n, token := range tokens {
-			i := []*instance{a, b}[n%2]
-			all.Go(func() {
-				reg, err := w.tryRegister(i, token)
-				s, known := w.data.Session(w.Context(), w.accounts.Identity(token).SessionID)
-				mu.Lock()
-				defer mu.Unlock()
-				if err != nil && (known != nil || s.EndReason != session.ReasonSessionLimit) {
-					t.Errorf("refused with %v, stored as %q (%v)", err, s.EndReason, known)
-				}
-				for _, id := range reg.Evicted {
-					if evicted[id]++; id == s.ID {
-						t.Error("it evicted itself, and was let in")
-					}
-				}
-			})
-		}
-		all.Wait()
-		live, err := a.registry.Sessions(w.Context(), "ana", false)
-		if err != nil || len(live) != 3 {
-			t.Errorf("%d live, %v", len(live), err)
-		}
-		for id, n := range evicted {
-			if w.ended(id, session.ReasonSessionLimit); n != 1 {
-				t.Errorf("%s was evicted %d times", id, n)
-			}
-		}
-		order, err := w.data.UserSessions(w.Context(), "ana", true)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, s := range order[len(order)-3:] {
-			if s.Status != session.StatusActive || !slices.ContainsFunc(live, func(l session.Session) bool { return l.ID == s.ID }) {
-				t.Error("one of the newest is out")
-			}
-		}
-	})
-}
-
-// Whoever was ended between their creation and their answer is not told that they are in.
-func TestWhoIsPutOutBeforeTheAnswerIsNotLetIn(t *testing.T) {
-	for reason, out := range map[session.Reason]func(w *world, b *instance, id session.ID) error{
-		session.ReasonSessionLimit: func(w *world, b *instance, _ session.ID) error {
-			w.pass(time.Second)
-			_, err := w.tryRegister(b, w.accounts.SignIn("ana"))
-			return err
-		},
-		session.ReasonAdminRevoked: func(w *world, b *instance, id session.ID) error { return b.registry.AdminEnd(w.Context(), boss, id) },
-	} {
-		t.Run(string(reason), func(t *testing.T) {
-			inWorld(t, func(w *world) {
-				w.settings.MaxSessions = 1
-				a, b := w.start(), w.start()
-				w.pass(time.Second)
-				token := w.accounts.SignIn("ana")
-				id := w.accounts.Identity(token).SessionID
-				reads := 0
-				a.store.Before(func(op string) {
-					if op != "UserSessions" {
-						return
-					}
-					if reads++; reads == 2 { // the first was before the creation
-						if err := out(w, b, id); err != nil {
-							t.Error(err)
-						}
-					}
-				})
-				_, err := w.tryRegister(a, token)
-				wantCode(t, err, session.CodeReauthRequired)
-				w.ended(id, reason)
-			})
-		})
-	}
 }
 
 // An end that cannot be written is a failure of the sweep, like any other.

@@ -36,12 +36,15 @@ var (
 		"sign in": (*drive).signIn, "register": (*drive).register, "register again": (*drive).registerAgain, "touch": (*drive).touch, "touch all": (*drive).touchAll,
 		"end own": (*drive).endOwn, "end others": (*drive).endOthers, "end all": (*drive).endAll, "admin end": (*drive).adminEnd,
 		"revoke": (*drive).revoke, "disable": (*drive).disable, "enable": (*drive).enable, "delete": (*drive).deleteAccount,
-		"ask for a mass revocation": (*drive).askMass, "work on mass revocations": (*drive).workMass, "sweep": (*drive).sweep,
+		"ask for a mass revocation": (*drive).askMass,
+		"work on mass revocations":  (*drive).workMass, "sweep": (*drive).sweep,
 		"restart": (*drive).restart, "crash": (*drive).crash, "pass": (*drive).pass, "die in a revocation": (*drive).dieRevoking,
 		"change the limit": (*drive).changeLimit, "stay busy": (*drive).stayBusy,
 	}
 	timed  = []string{"pass", "crash", "die in a revocation", "change the limit", "stay busy"}
-	common = []string{"sign in", "sign in", "sign in", "sign in", "touch", "touch", "touch all", "touch all", "touch all", "pass", "pass", "pass", "pass"}
+	common = []string{
+		"sign in", "sign in", "sign in", "sign in", "touch", "touch", "touch all", "touch all", "touch all", "pass", "pass", "pass", "pass",
+	}
 )
 
 func steps(n int, timeless bool) *rapid.Generator[[]step] {
@@ -61,13 +64,12 @@ func steps(n int, timeless bool) *rapid.Generator[[]step] {
 
 // TestModel drives the real thing and a small model of the policy with the same random sequences of steps, and finds no difference: in
 // what the gate and every deed answer, in what is listed, and in why sessions have ended. A sequence that makes a
-// difference is shortened and printed, with the seed to repeat it.
+// difference is shortened and printed, with the seed to repeat it; -rapid.checks=N has more of them tried.
 //
 // Within calls play once with an empty world, and returns what play returns. Timeless says that its time cannot be made to pass.
 func TestModel(t *testing.T, checks, length int, timeless bool, within func(t *testing.T, play func(context.Context, World) error) error) {
-	if err := flag.Set("rapid.checks", strconv.Itoa(checks)); err != nil {
-		t.Fatal(err)
-	}
+	preset(t, "rapid.checks", strconv.Itoa(checks))
+	preset(t, "rapid.nofailfile", "true")
 	for _, limit := range []session.LimitPolicy{session.LimitEvict, session.LimitReject} {
 		t.Run(string(limit), func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
@@ -77,6 +79,21 @@ func TestModel(t *testing.T, checks, length int, timeless bool, within func(t *t
 				}
 			})
 		})
+	}
+}
+
+// preset sets a flag that the command line has not set.
+func preset(t *testing.T, name, value string) {
+	t.Helper()
+	f := flag.Lookup(name)
+	if f == nil {
+		t.Fatalf("there is no flag %s", name)
+	}
+	if f.Value.String() != f.DefValue {
+		return
+	}
+	if err := f.Value.Set(value); err != nil {
+		t.Fatal(err)
 	}
 }
 

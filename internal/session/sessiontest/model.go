@@ -145,7 +145,9 @@ func (m *model) register(in signIn, replaces session.ID, now time.Time) (a answe
 		if m.LimitPolicy == session.LimitReject && len(others) >= m.MaxSessions {
 			return answer{code: session.CodeSessionLimit}, nil
 		}
-		s = &modelSession{id: in.id.SessionID, user: in.user, device: in.device, authTime: in.id.AuthTime, created: now, active: make(map[int]time.Time)}
+		s = &modelSession{
+			id: in.id.SessionID, user: in.user, device: in.device, authTime: in.id.AuthTime, created: now, active: make(map[int]time.Time),
+		}
 		m.sessions = append(m.sessions, s)
 	}
 	m.end(now, func(old *modelSession) session.Reason {

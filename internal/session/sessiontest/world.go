@@ -46,7 +46,8 @@ type process struct {
 func (w World) run(ctx context.Context, d *Directory, p session.Policy) (*process, error) {
 	data, feed := w.Connect()
 	i := &process{store: NewOutage(data), inbox: session.NewInbox(modelResync)}
-	i.registry = session.NewRegistry(session.Settings{Policy: p, AdminClaim: "admin", UserStateTTL: 5 * time.Minute, FeedResync: modelResync}, session.Ports{
+	settings := session.Settings{Policy: p, AdminClaim: "admin", UserStateTTL: 5 * time.Minute, FeedResync: modelResync}
+	i.registry = session.NewRegistry(settings, session.Ports{
 		Store: i.store, Users: i.store, Publisher: i.store, Archive: i.store, Trail: i.store, Jobs: i.store,
 		Accounts: d, Editor: d, Clock: session.NewClock(), Inbox: i.inbox, Log: slog.New(slog.DiscardHandler),
 		After: func(wait time.Duration, f func()) {
