@@ -117,6 +117,7 @@ var vendors = []vendor{
 	{"github.com/prometheus", "internal/metrics", "who counts says what happened, and knows neither series nor labels"},
 	{"github.com/swaggest", "handlers", "what the API looks like is described where it is served"},
 	{"github.com/santhosh-tekuri/jsonschema", "handlers/openapitest", "the product refuses requests by hand, with better words; only tests hold it to schemas"},
+	{"pgregory.net/rapid", "internal/session/sessiontest", "one model of the policy, for every store; tests elsewhere are handed it"},
 	{"github.com/spf13", "cmd/vigil", "commands and flags are read where the process is wired"},
 	{"github.com/caarlos0/env", "cmd/vigil", "the environment is read once, in one struct"},
 	{"github.com/schollz/progressbar", "cmd/vigil", "bars are for people at a shell: whoever does the work reports numbers"},

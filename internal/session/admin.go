@@ -47,9 +47,11 @@ func (r *Registry) DisableUser(ctx context.Context, uid UserID, actor Actor) (Re
 
 // EnableUser lets an account sign in again; what has ended stays so. It fails with not_found and with unavailable.
 func (r *Registry) EnableUser(ctx context.Context, uid UserID, actor Actor) error {
-	if account, err := r.states.Account(ctx, uid, 0); err != nil {
+	account, err := r.states.Account(ctx, uid, 0)
+	if err != nil {
 		return err
-	} else if account.Missing {
+	}
+	if account.Missing {
 		return &Error{Op: "enable", Code: CodeNotFound}
 	}
 	if err := r.users.Enable(ctx, uid, actor.event(EventUserEnabled, uid, "")); err != nil {

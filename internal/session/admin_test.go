@@ -196,6 +196,9 @@ func TestEnablingSaysWhatItCannotDo(t *testing.T) {
 		i := w.start()
 		w.signIn(i, "ana")
 		wantCode(t, i.registry.EnableUser(w.Context(), "nobody", boss), session.CodeNotFound)
+		if n := len(w.events(session.EventUserEnabled)); n > 0 {
+			t.Error("nobody was enabled, and the trail says so")
+		}
 		_, err := i.registry.DisableUser(w.Context(), "nobody", boss)
 		wantCode(t, err, session.CodeNotFound)
 		w.accounts.SetDown(true)

@@ -1,6 +1,6 @@
 // Package session is the domain: what a session is, how long it lives, who may use it and what ends it. It imports the
-// standard library and singleflight's module, and nothing that knows a vendor; everything outside is a port ([Store], [Users], [Feed],
-// [Verifier], [Accounts]).
+// standard library and singleflight's module, and nothing that knows a vendor; everything outside is a port ([Store], [Users], [Archive],
+// [Trail], [Jobs], [Feed], [Verifier], [Accounts], [Editor], [Meter]).
 //
 // A session is a sign-in: its id is computed from the verified ID token ([NewID]), so the token alone names it, and an ended
 // session's document is the mark that its sign-in is spent.
@@ -22,6 +22,10 @@
 // # Who does what
 //
 // [Gate] admits requests, [Registry] holds the use cases, [Activity] stores what users do, [Inbox] applies what any instance
-// decided, [Clock] tells the time that all of them go by. An end is one commit of the store with a [Notice]; every
-// instance, the one that committed included, acts when its inbox delivers that notice.
+// decided, [Clock] tells the time that all of them go by. An end is one commit of the store with a [Notice] and the audit
+// trail's [Event]; every instance, the one that committed included, acts when its inbox delivers that notice.
+//
+// [Policy] holds what is decided, without reading or writing: the phases above, the limit, what is suspicious about a sign-in
+// (suspicion.go), whether a request comes from the session's networks (network.go). The use cases are in register.go and limit.go, in
+// revoke.go, admin.go and account.go, and, in the background, in mass.go and sweep.go.
 package session

@@ -28,7 +28,7 @@ type round struct {
 }
 
 // Join takes part in the user's next round, which the first to come does.
-func (r *rounds) Join(ctx context.Context, uid UserID, do func(*round)) *round {
+func (r *rounds) Join(ctx context.Context, uid UserID, do func(*round) error) *round {
 	r.mu.Lock()
 	if r.users == nil {
 		r.users = make(map[UserID]*turn)
@@ -42,7 +42,7 @@ func (r *rounds) Join(ctx context.Context, uid UserID, do func(*round)) *round {
 		r.mu.Unlock()
 		return joined
 	}
-	own, running := &round{done: make(chan struct{})}, t.running
+	own, running := &round{done: make(chan struct{}), failed: errNoRound}, t.running
 	t.next = own
 	r.mu.Unlock()
 	if running != nil {
@@ -54,14 +54,21 @@ func (r *rounds) Join(ctx context.Context, uid UserID, do func(*round)) *round {
 	r.mu.Lock()
 	t.running, t.next = own, nil
 	r.mu.Unlock()
-	do(own)
+	defer r.close(uid, t, own)
+	own.failed = do(own)
+	return own
+}
+
+// errNoRound is the outcome of a round that has not come to its end.
+var errNoRound = &Error{Op: "round", Code: CodeUnavailable}
+
+func (r *rounds) close(uid UserID, t *turn, own *round) {
 	close(own.done)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if t.running == own && t.next == nil {
+	if t.running == own && t.next == nil && r.users[uid] == t {
 		delete(r.users, uid)
 	}
-	return own
 }
 
 // wait waits for the round to be done.
@@ -101,7 +108,7 @@ func (r *Registry) keepLimit(ctx context.Context, s Session) (evicted []ID, err 
 	if r.settings.MaxSessions == 0 {
 		return nil, nil
 	}
-	kept := r.rounds.Join(ctx, s.UserID, func(kept *round) { r.enforce(ctx, s.UserID, kept) })
+	kept := r.rounds.Join(ctx, s.UserID, func(kept *round) error { return r.enforce(ctx, s.UserID, kept) })
 	if err := kept.wait(ctx); err != nil {
 		return nil, err
 	}
@@ -121,11 +128,12 @@ func (r *Registry) keepLimit(ctx context.Context, s Session) (evicted []ID, err 
 }
 
 // enforce is a round: it lists who is live and, unless new ones are refused, ends the oldest beyond the limit.
-func (r *Registry) enforce(ctx context.Context, uid UserID, kept *round) {
-	kept.live, kept.failed = r.liveSessions(ctx, uid)
-	if kept.failed == nil && r.settings.LimitPolicy != LimitReject {
-		kept.ended, kept.failed = r.endExcess(ctx, r.excess(kept.live))
+func (r *Registry) enforce(ctx context.Context, uid UserID, kept *round) (err error) {
+	kept.live, err = r.liveSessions(ctx, uid)
+	if err == nil && r.settings.LimitPolicy != LimitReject {
+		kept.ended, err = r.endExcess(ctx, r.excess(kept.live))
 	}
+	return err
 }
 
 // excess are those of a user's live sessions, in order of creation, that are too many: the oldest or, where the policy refuses

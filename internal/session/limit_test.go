@@ -47,7 +47,7 @@ func TestARoundBeginsAfterAllWhoTakePartInIt(t *testing.T) {
 				uid := []UserID{"ana", "ben"}[n%2]
 				<-time.After(time.Duration(n) * time.Millisecond) // all of them while the first round is going on
 				came := time.Now()
-				joined := all.Join(t.Context(), uid, func(own *round) {
+				joined := all.Join(t.Context(), uid, func(own *round) error {
 					mu.Lock()
 					if inside[uid]++; inside[uid] > 1 {
 						t.Errorf("%d rounds of %s at once", inside[uid], uid)
@@ -59,6 +59,7 @@ func TestARoundBeginsAfterAllWhoTakePartInIt(t *testing.T) {
 					mu.Lock()
 					inside[uid]--
 					mu.Unlock()
+					return nil
 				})
 				if err := joined.wait(t.Context()); err != nil {
 					t.Error(err)
@@ -81,17 +82,42 @@ func TestWhoWaitsForARoundGivesUpWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var all rounds
 		var running sync.WaitGroup
-		running.Go(func() { all.Join(t.Context(), "ana", func(*round) { <-time.After(time.Minute) }) })
+		running.Go(func() { all.Join(t.Context(), "ana", func(*round) error { <-time.After(time.Minute); return nil }) })
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		running.Go(func() {
-			all.Join(ctx, "ana", func(own *round) { own.failed = Unavailable("enforce", ctx.Err()) })
+			all.Join(ctx, "ana", func(*round) error { return Unavailable("enforce", ctx.Err()) })
 		})
 		synctest.Wait()
-		late := all.Join(ctx, "ana", func(*round) { t.Error("done by who came second") })
+		late := all.Join(ctx, "ana", func(*round) error { t.Error("done by who came second"); return nil })
 		if err := late.wait(ctx); CodeOf(err) != CodeUnavailable {
 			t.Errorf("%v", err)
+		}
+		running.Wait()
+		if len(all.users) != 0 {
+			t.Error("the user is kept")
+		}
+	})
+}
+
+func TestARoundThatComesToNothingHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all rounds
+		entered := make(chan struct{})
+		var running sync.WaitGroup
+		running.Go(func() {
+			defer func() { _ = recover() }()
+			all.Join(t.Context(), "ana", func(*round) error {
+				close(entered)
+				<-time.After(time.Second)
+				panic("a bug")
+			})
+		})
+		<-entered
+		ok := all.Join(t.Context(), "ana", func(*round) error { return nil })
+		if err := ok.wait(t.Context()); err != nil {
+			t.Error(err)
 		}
 		running.Wait()
 		if len(all.users) != 0 {
