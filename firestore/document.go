@@ -58,6 +58,7 @@ type deviceDoc struct {
 	Browser string  `firestore:"browser"`
 	OS      string  `firestore:"os"`
 	Name    *string `firestore:"name"`
+	Kind    string  `firestore:"kind"`
 }
 
 type locationDoc struct {
@@ -86,6 +87,7 @@ func (s *Store) newSessionDoc(from session.Session) sessionDoc {
 			Browser: text(from.Device.Browser),
 			OS:      text(from.Device.OS),
 			Name:    nullable(text(from.Device.Name)),
+			Kind:    text(from.Device.Kind),
 		},
 		IPAddress:      text(from.IPAddress),
 		Networks:       cidrs(from.Networks),
@@ -128,6 +130,7 @@ func (d sessionDoc) session(version time.Time) (session.Session, error) {
 			Browser: d.Device.Browser,
 			OS:      d.Device.OS,
 			Name:    value(d.Device.Name),
+			Kind:    d.Device.Kind,
 		},
 		UserAgent:      d.UserAgent,
 		IPAddress:      d.IPAddress,

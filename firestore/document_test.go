@@ -57,7 +57,7 @@ func TestDocuments(t *testing.T) {
 	sessiontest.MustCreate(t, s, from)
 	doc := fields{
 		"userId": "ana", "sessionId": string(from.ID), "deviceInfo": "Desktop",
-		"device":    fields{"type": "desktop", "browser": "Chrome 142", "os": "Windows 11", "name": "Reception"},
+		"device":    fields{"type": "desktop", "browser": "Chrome 142", "os": "Windows 11", "name": "Reception", "kind": "desktop/Chrome/Windows"},
 		"ipAddress": "203.0.113.7", "userAgent": "Mozilla \uFFFD",
 		"networks": []any{"203.0.113.7/32", "2001:db8:7::/64"},
 		"location": fields{

@@ -74,10 +74,12 @@ var SignIn = time.Date(2025, 11, 5, 9, 30, 0, 0, time.UTC)
 // NewSession returns a live session of uid that signed in at authTime, with every field set.
 func NewSession(uid session.UserID, authTime time.Time) session.Session {
 	return session.Session{
-		ID:        session.NewID(uid, "", authTime),
-		UserID:    uid,
-		Status:    session.StatusActive,
-		Device:    session.Device{Type: "desktop", Browser: "Chrome 142", OS: "Windows 11", Name: "Reception"},
+		ID:     session.NewID(uid, "", authTime),
+		UserID: uid,
+		Status: session.StatusActive,
+		Device: session.Device{
+			Type: "desktop", Browser: "Chrome 142", OS: "Windows 11", Name: "Reception", Kind: "desktop/Chrome/Windows",
+		},
 		UserAgent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/142.0.0.0",
 		IPAddress: "203.0.113.7",
 		Networks:  session.Networks{netip.MustParsePrefix("203.0.113.7/32"), netip.MustParsePrefix("2001:db8:7::/64")},
