@@ -18,7 +18,6 @@ import (
 
 	gcp "cloud.google.com/go/firestore"
 
-	"github.com/vigilhq/vigil/firestore"
 	"github.com/vigilhq/vigil/firestore/firestoretest"
 	"github.com/vigilhq/vigil/internal/session"
 )
@@ -49,17 +48,6 @@ func (w *world) signInNamed(uid, sid string) string {
 		w.Fatal(err)
 	}
 	return answer.IDToken
-}
-
-// store opens the store of the test's instances.
-func (w *world) store(host string) *firestore.Store {
-	w.Helper()
-	s, err := firestore.Open(w.Context(), firestore.Options{ProjectID: w.project, EmulatorHost: host})
-	if err != nil {
-		w.Fatal(err)
-	}
-	w.Cleanup(func() { _ = s.Close() })
-	return s
 }
 
 // The limit under fire: 200 sign-ins of one user at once, over two instances. Exactly the newest are live in the end, and no answer has
@@ -93,7 +81,7 @@ func TestLimitUnderFire(t *testing.T) {
 	}
 	all.Wait()
 
-	stored, err := w.store(host).UserSessions(t.Context(), "ana", true) // in the order of their creation
+	stored, err := w.store(host, 0).UserSessions(t.Context(), "ana", true) // in the order of their creation
 	if err != nil || len(stored) != signIns {
 		t.Fatalf("%d sessions stored, error %v", len(stored), err)
 	}
@@ -214,7 +202,7 @@ func TestMassRevocationOutlivesItsInstance(t *testing.T) {
 	if _, ended := progress(); ended != crowd {
 		t.Errorf("%d ended, want %d", ended, crowd)
 	}
-	store := w.store(host)
+	store := w.store(host, 0)
 	active, err := store.Search(t.Context(), session.Filter{Status: session.StatusActive}, session.Cursor{}, crowd)
 	if err != nil {
 		t.Fatal(err)
