@@ -161,4 +161,3 @@ func TestCosts(t *testing.T) {
 		t.Errorf("nothing measures %s", strings.Join(slices.Sorted(maps.Keys(rows)), ", "))
 	}
 }
-

@@ -1,7 +1,9 @@
 package live_test
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/vigilhq/vigil/internal/session"
 	"github.com/vigilhq/vigil/internal/wire"
@@ -76,6 +78,26 @@ func TestSocketsHearOfChangedClaims(t *testing.T) {
 			if n := heard(tab); n != 1 {
 				t.Errorf("told %d times", n)
 			}
+		})
+	})
+}
+
+func TestAWarningCanBeAnsweredAgainAndAgain(t *testing.T) {
+	t.Run("WCAG 2.2.1 ten times", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			i := w.start()
+			token, _ := w.signIn(i, "ana")
+			here := w.connect(i, token)
+			for n := range 10 {
+				w.passConnected(29*time.Minute+40*time.Second, map[*tab]string{here: token}) // 20 seconds are left
+				warned := slices.ContainsFunc(here.take(), func(f map[string]any) bool { return f["type"] == string(wire.TypeIdleWarning) })
+				here.send(activity)
+				w.pass(0)
+				if f := here.want(wire.TypeIdleReset); !warned || here.when(f, "idleDeadline").Sub(time.Now().Add(policy.IdleTimeout)).Abs() > time.Millisecond {
+					t.Fatalf("time %d: warned %t, then %v", n+1, warned, f)
+				}
+			}
+			here.open()
 		})
 	})
 }
