@@ -186,7 +186,10 @@ type userDoc struct {
 	TokensPending bool       `firestore:"tokensPending"`
 	Disabled      bool       `firestore:"disabled"`
 	DeletedAt     *time.Time `firestore:"deletedAt"`
-	UpdatedAt     time.Time  `firestore:"updatedAt"`
+
+	DisablePending bool      `firestore:"disablePending"`
+	DeletePending  bool      `firestore:"deletePending"`
+	UpdatedAt      time.Time `firestore:"updatedAt"`
 }
 
 func (d userDoc) user(uid session.UserID) session.User {
@@ -198,6 +201,9 @@ func (d userDoc) user(uid session.UserID) session.User {
 		TokensPending: d.TokensPending,
 		Disabled:      d.Disabled,
 		DeletedAt:     value(d.DeletedAt),
+
+		DisablePending: d.DisablePending,
+		DeletePending:  d.DeletePending,
 	}
 }
 

@@ -87,7 +87,7 @@ func TestADisabledUserIsOutEverywhereUntilEnabled(t *testing.T) {
 func TestADisablingIsCompletedWhateverStepItDiesAt(t *testing.T) {
 	for step, at := range map[string]func(w *world, a *instance, op string){
 		"ends":       func(_ *world, a *instance, op string) { a.store.SetDown(op == "UserSessions") },
-		"firebase":   func(w *world, _ *instance, op string) { w.accounts.SetDown(op == "End") },
+		"firebase":   func(w *world, _ *instance, op string) { w.accounts.SetDown(op == "User") },
 		"completion": func(_ *world, a *instance, op string) { a.store.SetDown(op == "TokensRevoked") },
 	} {
 		t.Run(step, func(t *testing.T) {
