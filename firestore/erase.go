@@ -56,8 +56,8 @@ func stripSession(snap *firestore.DocumentSnapshot) (map[string]any, error) {
 		return nil, nil
 	}
 	return map[string]any{
-		"ipAddress":   "",
-		"networks":    []string{},
+		"ipAddress": "",
+		"networks":  []string{}, "otherNetworks": []string{},
 		"userAgent":   "",
 		"location":    nil,
 		"device.name": nil,

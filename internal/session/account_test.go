@@ -320,3 +320,19 @@ func TestEventsArePagedNewestFirst(t *testing.T) {
 		wantCode(t, err, session.CodeUnavailable)
 	})
 }
+
+// A change that Firebase has made, and could not say so, is a change all the same.
+func TestAChangeWhoseAnswerWasLostEndsTheOtherSessions(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.editor = mumblingEditor{w.accounts}
+		i := w.start()
+		_, other := w.signIn(i, "ana")
+		_, current := w.signIn(i, "ana")
+		w.pass(time.Second)
+		if err := i.registry.ChangePassword(w.Context(), at(current), "a longer secret"); err != nil {
+			t.Error(err)
+		}
+		w.ended(other.ID, session.ReasonCredentialsChanged)
+		w.event(session.EventPasswordChanged)
+	})
+}

@@ -70,9 +70,12 @@ const (
 	ActorCLI    = "cli"    // somebody with a shell and the project's credentials
 )
 
-// Networks are the networks that a session is used from, at most one of each family: IPv4 first, then IPv6. The zero Prefix
-// stands for one that is not known.
-type Networks [2]netip.Prefix
+// Networks are the networks that a session is used from. The first [OwnNetworks] are its own, one of each family: IPv4, then IPv6. The others have
+// been found in addition, and its user has been told of each; the latest comes first. The zero Prefix stands for none.
+type Networks [8]netip.Prefix
+
+// OwnNetworks is how many of [Networks] are the session's own.
+const OwnNetworks = 2
 
 // Device is what a session runs on.
 type Device struct {
