@@ -29,7 +29,8 @@ type fleet struct {
 
 	plain   *process // in Firestore, with mail, and the defaults otherwise
 	short   *process // in Firestore, of another world: short lives, everything stored at once
-	cut     *process // in Firestore, behind proxy
+	cut     *process // in Firestore, behind proxy, and soon at a loss without it
+	late    *process // in Firestore, behind proxy
 	off     *process // in memory, everything off that can be
 	flags   *process // in memory, its settings are flags
 	quick   *process // in memory, soon idle
@@ -50,17 +51,18 @@ func newFleet(t *testing.T) *fleet {
 	f.plain = f.serve(host, "ADDR="+freeAddress(t), "NOTIFY_MAIL_COLLECTION=mail", "NOTIFY_SESSIONS_URL=https://app.example.com/sessions")
 	f.short = newWorld(t).serve(host, "SESSION_LIFETIME=4s", "RETENTION=5s", "SWEEP_INTERVAL=1s", "TOUCH_INTERVAL=1")
 	f.cut = f.serve(f.proxy.Host(), "FEED_RESYNC=500ms")
+	f.late = f.serve(f.proxy.Host())
 	f.off = f.serve("", "STORE=memory", "MAX_SESSIONS=", "SUSPICIOUS_SESSIONS=", "SUSPICIOUS_DEVICE_TYPES=", "IP_POLICY=", "OPS_ADDR=",
 		"SWEEP_INTERVAL=", "RATE_LIMITS=", "GEOIP_DB=", "GEO_HEADERS=", "NOTIFY_MAIL_COLLECTION=", "NOTIFY_SESSIONS_URL=", "TENANT_ID=",
 		"TRUSTED_PROXIES=", "ALLOWED_ORIGINS=")
-	f.flags = f.serveWith([]string{"--store=memory", "--max-sessions=1", "--session-limit-policy=reject", "--pprof", "--log-level=info"},
+	f.flags = f.serveWith([]string{"--store=memory", "--max-sessions=1", "--session-limit-policy=reject", "--pprof", "--log-level=info", "--ws-token-check-interval=1000"},
 		"", "STORE=firestore", "MAX_SESSIONS=3", "SESSION_LIMIT_POLICY=evict", "PPROF=false", "LOG_LEVEL=debug")
 	f.quick = f.serve("", "STORE=memory", "IDLE_TIMEOUT=5s", "IDLE_WARNING=2000")
 	f.tight = f.serve("", "STORE=memory", "MAX_SESSIONS=2", "SUSPICIOUS_SESSIONS=1", "SUSPICIOUS_DEVICE_TYPES=1", "IP_POLICY=strict",
 		"REAUTH_MAX_AGE=1s", "IP_PREFIX_V4=24", "IP_PREFIX_V6=48", "TRUSTED_PROXIES=127.0.0.0/8", "ADMIN_CLAIM=operator", "GEO_HEADERS=cloudflare",
-		"GEOIP_DB="+atlas(t), "RATE_LIMITS=handshake=1/h:2", "WS_MAX_TOKEN_AGE=3s", "WS_REAUTH_GRACE=1s")
+		"GEOIP_DB="+atlas(t), "RATE_LIMITS=handshake=1/h:2", "WS_MAX_TOKEN_AGE=3s", "WS_REAUTH_GRACE=12s")
 	f.sockets = f.serve("", "STORE=memory", "WS_HEARTBEAT_INTERVAL=500ms", "WS_DISCONNECT_TIMEOUT=2s", "WS_AUTH_TIMEOUT=1s",
-		"WS_TOKEN_CHECK_INTERVAL=1s", "SOCKETS_PER_SESSION=2", "USER_STATE_TTL=1s")
+		"SOCKETS_PER_SESSION=2", "USER_STATE_TTL=1s")
 	f.tenant = f.serve("", "STORE=memory", "TENANT_ID=customers")
 	return f
 }

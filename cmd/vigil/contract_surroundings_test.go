@@ -157,13 +157,15 @@ var surroundingsTests = map[string]func(*testing.T, *fleet){
 		}
 	},
 	"FEED_RESYNC": func(t *testing.T, f *fleet) {
-		p := f.cut.in(t)
+		p, late := f.cut.in(t), f.late.in(t)
 		u := p.newcomer(nil)
 		u.register(p)
+		late.want(http.StatusNoContent, "", http.MethodGet, "/v1/check", u.idToken, nil)
 		f.proxy.Cut()
 		eventually(t, "it does not vouch for what it has not heard", func() bool {
 			return p.code(http.MethodGet, "/v1/check", u.idToken) == "unavailable"
 		})
+		late.want(http.StatusNoContent, "", http.MethodGet, "/v1/check", u.idToken, nil)
 		f.proxy.Restore()
 		eventually(t, "it catches up", func() bool {
 			return p.call(http.MethodGet, "/v1/check", u.idToken, nil).status == http.StatusNoContent
