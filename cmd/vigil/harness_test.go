@@ -165,7 +165,13 @@ func launch(t testing.TB, w *world, args []string, settings ...string) *process 
 // serve starts an instance of the service on the store at firestoreHost and waits until it is ready.
 func (w *world) serve(firestoreHost string, settings ...string) *process {
 	w.Helper()
-	p := launch(w.TB, w, []string{"serve"}, append([]string{
+	return w.serveWith(nil, firestoreHost, settings...)
+}
+
+// serveWith is serve with flags.
+func (w *world) serveWith(flags []string, firestoreHost string, settings ...string) *process {
+	w.Helper()
+	p := launch(w.TB, w, append([]string{"serve"}, flags...), append([]string{
 		"FIREBASE_PROJECT_ID=" + w.project, "ALLOW_EMULATORS=true", "FIRESTORE_EMULATOR_HOST=" + firestoreHost,
 		"FIREBASE_AUTH_EMULATOR_HOST=" + strings.TrimPrefix(w.identity.URL, "http://"),
 		"ALLOWED_ORIGINS=https://dashboard.example.com",
@@ -234,16 +240,16 @@ func (a answer) id() string {
 }
 
 // call makes a request, with a JSON body unless it is nil.
-func (p *process) call(method, path, token string, body any) answer {
+func (p *process) call(method, path, token string, body any, edits ...func(*http.Request)) answer {
 	p.Helper()
-	a, err := p.tryCall(method, path, token, body)
+	a, err := p.tryCall(method, path, token, body, edits...)
 	if err != nil {
 		p.Fatal(err)
 	}
 	return a
 }
 
-func (p *process) tryCall(method, path, token string, body any) (answer, error) {
+func (p *process) tryCall(method, path, token string, body any, edits ...func(*http.Request)) (answer, error) {
 	var payload []byte
 	if body != nil {
 		var err error
@@ -259,6 +265,9 @@ func (p *process) tryCall(method, path, token string, body any) (answer, error) 
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Authorization", "Bearer "+token)
+	for _, edit := range edits {
+		edit(r)
+	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return answer{}, err
@@ -281,9 +290,9 @@ func (p *process) tryCall(method, path, token string, body any) (answer, error) 
 }
 
 // want makes a request and expects a status and, for an error, its code.
-func (p *process) want(status int, code, method, path, token string, body any) answer {
+func (p *process) want(status int, code, method, path, token string, body any, edits ...func(*http.Request)) answer {
 	p.Helper()
-	a := p.call(method, path, token, body)
+	a := p.call(method, path, token, body, edits...)
 	if a.status != status || a.text("code") != code {
 		p.Fatalf("%s %s: %d %v, want %d %s", method, path, a.status, a.body, status, code)
 	}
@@ -330,15 +339,22 @@ type tab struct {
 	at     atomic.Int64        // of the close: Unix nanoseconds
 }
 
+// dial opens a socket that says nothing.
+func (p *process) dial() *tab {
+	p.Helper()
+	client, err := socket.Dial(p.Context(), "ws"+strings.TrimPrefix(p.api, "http")+"/v1/ws", "https://dashboard.example.com")
+	if err != nil {
+		p.Fatal(err)
+	}
+	t := &tab{TB: p.TB, client: client, frames: make(chan map[string]any, 100), closed: make(chan wire.CloseCode, 1)}
+	p.Cleanup(func() { _ = client.Close() })
+	go t.read()
+	return t
+}
+
 func (u *user) open(p *process) *tab {
 	u.Helper()
-	client, err := socket.Dial(u.Context(), "ws"+strings.TrimPrefix(p.api, "http")+"/v1/ws", "https://dashboard.example.com")
-	if err != nil {
-		u.Fatal(err)
-	}
-	t := &tab{TB: u.TB, client: client, frames: make(chan map[string]any, 100), closed: make(chan wire.CloseCode, 1)}
-	u.Cleanup(func() { _ = client.Close() })
-	go t.read()
+	t := p.dial()
 	t.send(wire.Request{Type: wire.TypeAuth, Token: u.idToken})
 	return t
 }
