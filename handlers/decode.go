@@ -48,7 +48,8 @@ func bodyOf[T any](c echo.Context) (T, error) {
 }
 
 // decode reads a JSON object into the struct that into points to. Unlike [json.Unmarshal] it takes a key only as it is
-// spelled in the struct, and only once, and names every field that is wrong. Null is absent.
+// spelled in the struct, and only once, and names every field that is wrong. Null is absent, but refused where a field is tagged
+// nullable:"false".
 func decode(data []byte, into any) error {
 	if !utf8.Valid(data) || !json.Valid(data) {
 		return faults{{fieldBody, msgSyntax, nil}}
@@ -74,16 +75,17 @@ func decodeObject(f *faults, path string, data []byte, into reflect.Value) {
 			f.add(orBody(path), msgSyntax)
 			return
 		}
-		field, known := fieldNamed(into, name)
+		field, tag, known := fieldNamed(into, name)
 		full := strings.TrimPrefix(path+"."+name, ".")
 		switch {
 		case !known:
 			f.add(orBody(full), msgUnknown)
 		case seen[name]:
 			f.add(full, msgOnce)
-		case string(value) == "null":
-		default:
+		case string(value) != "null":
 			decodeField(f, full, value, field)
+		case tag.Get("nullable") == "false":
+			f.add(full, msgNull)
 		}
 		seen[name] = true
 	}
@@ -109,13 +111,14 @@ func orBody(path string) string {
 	return path
 }
 
-func fieldNamed(object reflect.Value, name string) (reflect.Value, bool) {
+func fieldNamed(object reflect.Value, name string) (reflect.Value, reflect.StructTag, bool) {
 	for i := range object.NumField() {
-		if tag, _, _ := strings.Cut(object.Type().Field(i).Tag.Get("json"), ","); tag == name && name != "" {
-			return object.Field(i), true
+		tag := object.Type().Field(i).Tag
+		if own, _, _ := strings.Cut(tag.Get("json"), ","); own == name && name != "" {
+			return object.Field(i), tag, true
 		}
 	}
-	return reflect.Value{}, false
+	return reflect.Value{}, "", false
 }
 
 func msgFor(k reflect.Kind) string {

@@ -68,6 +68,7 @@ var table = map[session.Code]struct {
 // What is wrong with a field.
 const (
 	msgOnce      = "must be given once"
+	msgNull      = "must not be null"
 	msgUnknown   = "is not known"
 	msgObject    = "must be a JSON object"
 	msgSyntax    = "is not valid JSON"

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -15,8 +14,6 @@ const (
 	pathHealth  = "/healthz"
 	pathReady   = "/readyz"
 	pathOpenAPI = "/openapi.json"
-
-	readyTimeout = 2 * time.Second
 )
 
 func (a *api) healthRoutes() []route {
@@ -66,35 +63,18 @@ type readiness struct {
 	Checks map[string]checkView `json:"checks"`
 }
 
-// ready runs all checks at once.
+// ready says how the checks come out.
 func (a *api) ready(c echo.Context) error {
-	ctx, cancel := context.WithTimeout(contextOf(c), readyTimeout)
-	defer cancel()
-	outcomes := make([]chan error, len(a.Ready))
-	for i, check := range a.Ready {
-		outcomes[i] = make(chan error, 1) // a check that comes too late finds nobody, and no obstacle
-		go func() { outcomes[i] <- check.Check(ctx) }()
-	}
 	status, answer := http.StatusOK, readiness{"ready", make(map[string]checkView, len(a.Ready))}
-	for i, check := range a.Ready {
-		err := outcome(ctx, outcomes[i])
-		answer.Checks[check.Name] = viewOf(err)
+	for name, err := range a.probe.outcomes(contextOf(c)) {
+		answer.Checks[name] = viewOf(err)
 		if err != nil {
 			status, answer.Status = http.StatusServiceUnavailable, "unavailable"
 			c.Response().Header().Set(echo.HeaderRetryAfter, retryAfter)
-			a.Log.Warn("not ready", "check", check.Name, "error", err)
+			a.Log.Warn("not ready", "check", name, "error", err)
 		}
 	}
 	return c.JSON(status, answer)
-}
-
-func outcome(ctx context.Context, c <-chan error) error {
-	select {
-	case err := <-c:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // viewOf shows of a check's error what is safe to show.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,4 +74,86 @@ func TestReady(t *testing.T) {
 			}, func(w *world) { w.options.Ready = test.checks })
 		})
 	}
+}
+
+// Anybody may ask as often as they like, and the store is asked once a second.
+func TestReadyRemembersForASecond(t *testing.T) {
+	var asked atomic.Int32
+	var down atomic.Bool
+	store := handlers.Check{Name: "store", Check: func(context.Context) error {
+		asked.Add(1)
+		<-time.After(100 * time.Millisecond)
+		if down.Load() {
+			return errors.New("is down")
+		}
+		return nil
+	}}
+	inWorld(t, func(w *world) {
+		want := func(status int, runs int32) {
+			t.Helper()
+			w.do("GET", "/readyz", "").want(status)
+			if got := asked.Load(); got != runs {
+				t.Errorf("asked %d times, want %d", got, runs)
+			}
+		}
+		var crowd sync.WaitGroup
+		for range 20 {
+			crowd.Go(func() { w.do("GET", "/readyz", "").want(http.StatusOK) })
+		}
+		crowd.Wait()
+		want(http.StatusOK, 1)
+		down.Store(true)
+		<-time.After(899 * time.Millisecond)
+		want(http.StatusOK, 1)
+		<-time.After(time.Millisecond)
+		want(http.StatusServiceUnavailable, 2)
+		down.Store(false)
+		want(http.StatusServiceUnavailable, 2)
+		<-time.After(time.Second)
+		want(http.StatusOK, 3)
+	}, func(w *world) { w.options.Ready = []handlers.Check{store} })
+}
+
+// Who hangs up leaves the answer to those who wait for it too.
+func TestReadyOutlivesWhoAsked(t *testing.T) {
+	slow := handlers.Check{Name: "store", Check: func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+			return nil
+		}
+	}}
+	inWorld(t, func(w *world) {
+		gone, hangUp := context.WithCancel(w.t.Context())
+		time.AfterFunc(500*time.Millisecond, hangUp)
+		var first sync.WaitGroup
+		first.Go(func() { w.do("GET", "/readyz", "", func(r *http.Request) { *r = *r.WithContext(gone) }) })
+		<-time.After(600 * time.Millisecond)
+		w.do("GET", "/readyz", "").want(http.StatusOK)
+		first.Wait()
+	}, func(w *world) { w.options.Ready = []handlers.Check{slow} })
+}
+
+// A shutdown shows at once, whatever is remembered.
+func TestReadyNeverRemembersWhatIsFresh(t *testing.T) {
+	var draining atomic.Bool
+	checks := []handlers.Check{
+		{Name: "draining", Fresh: true, Check: func(context.Context) error {
+			if draining.Load() {
+				return errors.New("shutting down")
+			}
+			return nil
+		}},
+		{Name: "store", Check: func(context.Context) error { return nil }},
+	}
+	inWorld(t, func(w *world) {
+		w.do("GET", "/readyz", "").want(http.StatusOK)
+		draining.Store(true)
+		got := w.do("GET", "/readyz", "").want(http.StatusServiceUnavailable).object()["checks"]
+		want := map[string]any{"draining": map[string]any{"ok": false, "error": "shutting down"}, "store": map[string]any{"ok": true}}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}, func(w *world) { w.options.Ready = checks })
 }

@@ -3,7 +3,6 @@ package handlers
 import (
 	"fmt"
 	"math"
-	"net/netip"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -110,7 +109,8 @@ func (a *api) limitUser(c echo.Context, uid session.UserID) error {
 
 // limitAddress counts a request of nobody that is known.
 func (a *api) limitAddress(c echo.Context) error {
-	return a.take(c, "address "+network(c.RealIP()))
+	ip, _ := a.proxies.trace(c.Request())
+	return a.take(c, "address "+session.Origin{IP: ip}.Holder())
 }
 
 func (a *api) take(c echo.Context, key string) error {
@@ -120,17 +120,4 @@ func (a *api) take(c echo.Context, key string) error {
 		a.Meter.RateLimited(of.String())
 	}
 	return err
-}
-
-// network is what one holder of an address has of them: a /64 of IPv6.
-func network(ip string) string {
-	addr, err := netip.ParseAddr(ip)
-	if err != nil || addr.Is4() {
-		return ip
-	}
-	prefix, err := addr.Prefix(64)
-	if err != nil {
-		return ip
-	}
-	return prefix.String()
 }

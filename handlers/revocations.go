@@ -30,22 +30,23 @@ func (a *api) revocationRoutes() []route {
 	}
 }
 
-// manyBody asks for a mass revocation.
+// manyBody asks for a mass revocation. Null stands for nothing here: a member that got lost on its way to the caller's JSON would end
+// more sessions than were meant, or some where none were.
 type manyBody struct {
-	Filter *filterBody `json:"filter,omitempty" description:"which sessions; either this or all"`
-	All    bool        `json:"all,omitempty" description:"every session"`
+	Filter *filterBody `json:"filter,omitempty" nullable:"false" description:"which sessions; either this or all"`
+	All    bool        `json:"all,omitempty" nullable:"false" description:"every session"`
 	Reason string      `json:"reason,omitempty" maxLength:"256" description:"a note for the audit"`
-	DryRun bool        `json:"dryRun,omitempty" description:"end nothing, and say what would end"`
+	DryRun bool        `json:"dryRun,omitempty" nullable:"false" description:"end nothing, and say what would end"`
 }
 
 // filterBody has what the search takes as parameters. All of it has to hold.
 type filterBody struct {
-	UserID       *string `json:"userId,omitempty" minLength:"1" maxLength:"128"`
-	Status       *string `json:"status,omitempty" enum:"active" description:"only live sessions can end"`
-	IP           *string `json:"ip,omitempty" description:"the address that they began from"`
-	DeviceType   *string `json:"deviceType,omitempty" enum:"desktop,mobile,tablet,bot,other"`
-	Country      *string `json:"country,omitempty" pattern:"^[A-Za-z]{2}$" description:"where they began, ISO 3166-1 alpha-2"`
-	ActiveBefore *string `json:"activeBefore,omitempty" format:"date-time" description:"without activity since"`
+	UserID       *string `json:"userId,omitempty" nullable:"false" minLength:"1" maxLength:"128"`
+	Status       *string `json:"status,omitempty" nullable:"false" enum:"active" description:"only live sessions can end"`
+	IP           *string `json:"ip,omitempty" nullable:"false" description:"the address that they began from"`
+	DeviceType   *string `json:"deviceType,omitempty" nullable:"false" enum:"desktop,mobile,tablet,bot,other"`
+	Country      *string `json:"country,omitempty" nullable:"false" pattern:"^[A-Za-z]{2}$" description:"where they began, ISO 3166-1 alpha-2"`
+	ActiveBefore *string `json:"activeBefore,omitempty" nullable:"false" format:"date-time" description:"without activity since"`
 }
 
 func (b filterBody) given(name string) (string, bool) {

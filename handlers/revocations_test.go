@@ -17,7 +17,11 @@ func TestMassRevocationChecksItsBody(t *testing.T) {
 		<-time.After(time.Second)
 		for text, fields := range map[string][]string{
 			``: {"filter"}, `{}`: {"filter"}, `{"all":false}`: {"filter"}, `{"filter":null}`: {"filter"}, `{"filter":{}}`: {"filter"},
-			`{"filter":{"userId":null}}`: {"filter"}, `{"all":null,"dryRun":true}`: {"filter"}, `{"filter":{},"all":true}`: {"all"},
+			`{"filter":{"userId":null}}`: {"filter.userId"}, `{"all":null,"dryRun":true}`: {"all"}, `{"filter":{},"all":true}`: {"all"},
+			`{"filter":{"country":"MX","userId":null}}`: {"filter.userId"}, `{"filter":{"userId":"ana","status":null}}`: {"filter.status"},
+			`{"filter":{"userId":"ana","ip":null}}`: {"filter.ip"}, `{"filter":{"userId":"ana","deviceType":null}}`: {"filter.deviceType"},
+			`{"filter":{"userId":"ana","country":null}}`: {"filter.country"}, `{"filter":{"userId":"ana","activeBefore":null}}`: {"filter.activeBefore"},
+			`{"all":true,"dryRun":null}`: {"dryRun"}, `{"all":true,"filter":null}`: {"filter"}, `{"filter":{"userId":"ana"},"all":null}`: {"all"},
 			`{"filter":{"userId":"ana"},"all":true}`: {"all"}, `{"filter":[]}`: {"filter"}, `{"filter":"all"}`: {"filter"}, `{"all":"true"}`: {"all", "filter"},
 			`{"filter":{"userId":"ana"},"filter":{"userId":"bob"}}`:    {"filter"},
 			`{"filter":{"userID":"ana"}}`:                              {"filter.userID"},

@@ -53,6 +53,8 @@ type Check struct {
 	// Check fails while the condition does not hold. It runs beside the others and must be safe for concurrent use. The text of
 	// its error is shown to whoever asks, except for a [session.Error]: of that, only what is safe to show.
 	Check func(context.Context) error
+	// Fresh has the check run for each who asks, which must cost nothing. The outcomes of the others are remembered for a second.
+	Fresh bool
 }
 
 // New returns the handler of everything that the service serves to the outside.
@@ -72,7 +74,7 @@ func New(o Options) http.Handler {
 	if o.Meter == nil {
 		o.Meter = noMeter{}
 	}
-	a := &api{Options: o, proxies: newProxies(o.TrustedProxies), buckets: o.Limits.buckets(), document: OpenAPI()}
+	a := &api{Options: o, proxies: newProxies(o.TrustedProxies), buckets: o.Limits.buckets(), probe: newProbe(o.Ready), document: OpenAPI()}
 
 	e := echo.New()
 	e.HTTPErrorHandler = a.fail
@@ -97,6 +99,7 @@ type api struct {
 	warnUnheard sync.Once
 	tally       tally
 	buckets     map[class]*buckets
+	probe       *probe
 	document    []byte
 }
 

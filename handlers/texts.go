@@ -101,6 +101,7 @@ var spanish = map[string]string{
 
 	// What is wrong with a field, after its name.
 	msgOnce:      "debe aparecer una sola vez",
+	msgNull:      "no debe ser null",
 	msgUnknown:   "no se reconoce",
 	msgObject:    "debe ser un objeto JSON",
 	msgSyntax:    "no es JSON válido",

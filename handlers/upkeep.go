@@ -10,7 +10,8 @@ import (
 	"github.com/vigilhq/vigil/internal/session"
 )
 
-// sweepTimeout bounds a clean-up that an admin waits for. The next one goes on where it was cut off.
+// sweepTimeout bounds a clean-up that an admin waits for. What it has done by then stays done, but nothing is counted; the next one starts
+// over, with less to do.
 const sweepTimeout = 5 * time.Minute
 
 func (a *api) upkeepRoutes() []route {

@@ -120,7 +120,7 @@ func (i *instance) handler() http.Handler {
 // checks are what has to hold for the instance to be given requests.
 func (i *instance) checks() []handlers.Check {
 	return []handlers.Check{
-		{Name: "draining", Check: i.notDraining},
+		{Name: "draining", Check: i.notDraining, Fresh: true},
 		{Name: "store", Check: i.backend.ping},
 		{Name: "feed", Check: i.feedIsCurrent},
 		{Name: "identity", Check: i.auth.Ready},

@@ -32,20 +32,39 @@ func (i *instance) workOnMassRevocations(ctx context.Context) {
 	}
 }
 
-// sweep cleans up at start and ever again, at random so that instances started at once do not stay in step.
+// sweep cleans up at start, and ever again unless another instance has: each clean-up reads every active session. The times are random, so
+// that instances started at once do not stay in step.
 func (i *instance) sweep(ctx context.Context) {
-	if i.config.SweepInterval == 0 {
+	every := i.config.SweepInterval
+	if every == 0 {
 		return
 	}
-	for {
-		if _, err := i.registry.Sweep(ctx, session.SweepAll); err != nil && ctx.Err() == nil {
-			i.log.Warn("clean-up not complete", "error", err)
+	for due := true; ; due = i.sweepIsDue(ctx) {
+		if due {
+			if _, err := i.registry.Sweep(ctx, session.SweepAll); err != nil && ctx.Err() == nil {
+				i.log.Warn("clean-up not complete", "error", err)
+			}
 		}
-		jitter := i.config.SweepInterval / 5
-		if !wait(ctx, i.config.SweepInterval-jitter/2+rand.N(jitter+1), nil) {
+		jitter := every / 5
+		if !wait(ctx, every-jitter/2+rand.N(jitter+1), nil) {
 			return
 		}
 	}
+}
+
+// sweepIsDue reports whether nobody has cleaned up lately, or nobody can tell. Lately is less than the shortest wait between two
+// clean-ups of one instance, so that an instance never takes its own for another's.
+func (i *instance) sweepIsDue(ctx context.Context) bool {
+	census, err := i.registry.Census(ctx)
+	if err != nil {
+		return true
+	}
+	lately := i.config.SweepInterval / 5 * 4
+	if i.clock.Now().Sub(census.CountedAt) >= lately {
+		return true
+	}
+	i.metrics.Counted(census)
+	return false
 }
 
 // wait waits for d or for a value of sooner, and reports whether ctx is still going on.

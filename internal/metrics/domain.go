@@ -109,5 +109,8 @@ func (m *Metrics) Swept(report session.SweepReport, census session.Census, took 
 	m.swept.of(sweptExpired).Add(float64(max(report.Expired, 0)))
 	m.swept.of(sweptPurged).Add(float64(max(report.Purged, 0)))
 	m.swept.of(sweptLimited).Add(float64(max(report.Limited, 0)))
-	m.census.Store(&census)
+	m.Counted(census)
 }
+
+// Counted notes what a clean-up has counted, be it another instance's.
+func (m *Metrics) Counted(census session.Census) { m.census.Store(&census) }

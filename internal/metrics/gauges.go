@@ -28,8 +28,8 @@ var (
 	descFeedAge     = desc("feed_age_seconds", "Time since the feed was last proven, in seconds; absent before the first proof.")
 	descReady       = desc("ready", "Whether the instance is ready for requests, as /readyz says.")
 	descClockOffset = desc("clock_offset_seconds", "Store time minus the local clock's, in seconds.")
-	descActive      = desc("sessions_active", "Live sessions of all users, as the last clean-up of this instance counted them; absent before the first.")
-	descUsers       = desc("users_active", "Users with live sessions, as the last clean-up of this instance counted them; absent before the first.")
+	descActive      = desc("sessions_active", "Live sessions of all users, as the last clean-up that this instance knows of counted them; absent before the first.")
+	descUsers       = desc("users_active", "Users with live sessions, as the last clean-up that this instance knows of counted them; absent before the first.")
 	descZombies     = desc("sessions_zombies",
 		"Sessions that the last clean-up found live in the store, but past their deadline without any sign of life; absent before the first.")
 )

@@ -123,6 +123,15 @@ func (o Origin) Address() string {
 	return o.IP.String()
 }
 
+// Holder is what whoever has the origin's IP address has of them, as text: the address itself, or the /64 of an IPv6 address, for that
+// is the least that is given to one site (RFC 6177). Empty when unknown: all of unknown addresses are one.
+func (o Origin) Holder() string {
+	if !o.IP.Is6() {
+		return o.Address()
+	}
+	return netip.PrefixFrom(o.IP, 64).Masked().String()
+}
+
 // IdleDeadline is when s ends unless its user does something before.
 func (s Session) IdleDeadline() time.Time { return s.LastActive.Add(s.IdleTimeout) }
 

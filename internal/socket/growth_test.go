@@ -56,7 +56,7 @@ func TestConnectAndAbortLeavesNothingBehind(t *testing.T) {
 		})
 		w.server.lobby.mu.Lock()
 		defer w.server.lobby.mu.Unlock()
-		if w.server.lobby.waiting != 0 || len(w.server.lobby.byNetwork) != 0 {
+		if w.server.lobby.waiting != 0 || len(w.server.lobby.byHolder) != 0 {
 			t.Errorf("%d places before auth are taken", w.server.lobby.waiting)
 		}
 	})

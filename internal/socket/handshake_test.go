@@ -4,9 +4,9 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -179,11 +179,16 @@ func (w *world) wantFull(ip string) {
 
 func TestSilentSocketsOfOneAddressAreLimited(t *testing.T) {
 	inBubble(t, func(w *world) {
-		for range maxWaitingByNetwork {
+		for range maxWaitingByHolder {
 			w.open(home).browse()
 		}
 		w.wantFull(home)
 		w.open("203.0.113.8").browse()
+		for i := range maxWaitingByHolder {
+			w.open(fmt.Sprintf("2001:db8:1:2:%x::1", i)).browse()
+		}
+		w.wantFull("2001:db8:1:2::1")
+		w.open("2001:db8:1:3::1").browse()
 	})
 }
 
@@ -200,7 +205,7 @@ func TestSilentSocketsOfAllAddressesAreLimited(t *testing.T) {
 
 func TestPlacesBeforeAuthComeBack(t *testing.T) {
 	inBubble(t, func(w *world) {
-		w.server.lobby.max, w.server.lobby.maxByNetwork = 2, 1
+		w.server.lobby.max, w.server.lobby.maxByHolder = 2, 1
 		token, _ := w.signIn("ana")
 		first := w.connect(token).browse()
 		synctest.Wait() // ready goes out a moment before the place comes back
@@ -228,20 +233,6 @@ func TestPlacesBeforeAuthComeBack(t *testing.T) {
 		first.send(ping)
 		first.want(wire.TypePong)
 	})
-}
-
-func TestNetworks(t *testing.T) {
-	for ip, want := range map[string]string{
-		"203.0.113.7": "203.0.113.7/32", "::ffff:203.0.113.7": "203.0.113.7/32",
-		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64",
-	} {
-		if got := networkOf(netip.MustParseAddr(ip)).String(); got != want {
-			t.Errorf("%s is of %s, want %s", ip, got, want)
-		}
-	}
-	if got := networkOf(netip.Addr{}); got.IsValid() {
-		t.Errorf("nowhere is of %s", got)
-	}
 }
 
 func TestADrainingInstanceTellsAtOnce(t *testing.T) {

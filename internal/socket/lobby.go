@@ -1,61 +1,49 @@
 package socket
 
 import (
-	"net/netip"
 	"sync"
+
+	"github.com/vigilhq/vigil/internal/session"
 )
 
 // Sockets that may be waiting for authentication at once.
 const (
-	maxWaiting          = 10_000
-	maxWaitingByNetwork = 100
+	maxWaiting         = 10_000
+	maxWaitingByHolder = 100
 )
 
-// lobby counts the sockets that have not authenticated yet: all of them, and those of one network. Safe for concurrent use.
+// lobby counts the sockets that have not authenticated yet: all of them, and those of one [session.Origin.Holder].
+// Safe for concurrent use.
 type lobby struct {
-	max, maxByNetwork int
+	max, maxByHolder int
 
-	mu        sync.Mutex
-	waiting   int
-	byNetwork map[netip.Prefix]int
+	mu       sync.Mutex
+	waiting  int
+	byHolder map[string]int
 }
 
 func newLobby() lobby {
-	return lobby{max: maxWaiting, maxByNetwork: maxWaitingByNetwork, byNetwork: make(map[netip.Prefix]int)}
+	return lobby{max: maxWaiting, maxByHolder: maxWaitingByHolder, byHolder: make(map[string]int)}
 }
 
 // enter takes a place if there is one. Leave gives it back; more than once is as good as once.
-func (l *lobby) enter(ip netip.Addr) (leave func(), ok bool) {
-	network := networkOf(ip)
+func (l *lobby) enter(from session.Origin) (leave func(), ok bool) {
+	holder := from.Holder()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.waiting >= l.max || l.byNetwork[network] >= l.maxByNetwork {
+	if l.waiting >= l.max || l.byHolder[holder] >= l.maxByHolder {
 		return nil, false
 	}
 	l.waiting++
-	l.byNetwork[network]++
-	return sync.OnceFunc(func() { l.leave(network) }), true
+	l.byHolder[holder]++
+	return sync.OnceFunc(func() { l.leave(holder) }), true
 }
 
-func (l *lobby) leave(network netip.Prefix) {
+func (l *lobby) leave(holder string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.waiting--
-	if l.byNetwork[network]--; l.byNetwork[network] == 0 {
-		delete(l.byNetwork, network)
+	if l.byHolder[holder]--; l.byHolder[holder] == 0 {
+		delete(l.byHolder, holder)
 	}
-}
-
-// networkOf is what one client can hold of the address space: one address of IPv4, 64 bits of IPv6. All clients of unknown
-// addresses are one.
-func networkOf(ip netip.Addr) netip.Prefix {
-	if !ip.IsValid() {
-		return netip.Prefix{}
-	}
-	ip = ip.Unmap()
-	bits := 64
-	if ip.Is4() {
-		bits = 32
-	}
-	return netip.PrefixFrom(ip, bits).Masked()
 }

@@ -84,7 +84,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, origin session.Or
 		refuse(w, http.StatusBadRequest, "a token does not belong in a URL, where logs and histories keep it: send it in the first frame")
 		return
 	}
-	leave, ok := s.lobby.enter(origin.IP)
+	leave, ok := s.lobby.enter(origin)
 	if !ok {
 		w.Header().Set("Retry-After", "10")
 		refuse(w, http.StatusTooManyRequests, "too many sockets have not authenticated yet")
