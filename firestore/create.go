@@ -124,13 +124,17 @@ func (r registration) transact(tx *firestore.Transaction, writes []write) error 
 	return nil
 }
 
-// admit fails with token_revoked if the user's document, as far as there is one, revokes the sign-in.
+// admit fails with token_revoked or user_disabled if the user's document, as far as there is one, does not let the sign-in in.
 func (r registration) admit(user *firestore.DocumentSnapshot) error {
 	doc, err := readUser(user)
 	if err != nil {
 		return err
 	}
-	if doc.user(r.from.UserID).Revoked(r.from.AuthTime) {
+	decided := doc.user(r.from.UserID)
+	if reason := decided.Gone(); reason != "" {
+		return &session.Error{Op: r.op, Code: session.CodeUserDisabled, Reason: reason}
+	}
+	if decided.Revoked(r.from.AuthTime) {
 		return &session.Error{Op: r.op, Code: session.CodeTokenRevoked}
 	}
 	return nil

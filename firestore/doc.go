@@ -8,6 +8,7 @@
 // securityEvents/{random id} the audit trail. Their fields are those of the contract; this package adds
 //
 //	activeSessions.networks           from which requests may come, in CIDR notation, IPv4 first
+//	activeSessions.otherNetworks      of which the user has been told, the latest first
 //	activeSessions.location.position  of the sign-in, with a radius in kilometres
 //	activeSessions.writeId            random, of the create, the move or the end that wrote last: a writer whose answer was
 //	                                  lost knows its own work by it

@@ -35,7 +35,8 @@ type sessionDoc struct {
 	DeviceInfo     string       `firestore:"deviceInfo"`
 	Device         deviceDoc    `firestore:"device"`
 	IPAddress      string       `firestore:"ipAddress"`
-	Networks       []string     `firestore:"networks"` // in CIDR notation, IPv4 first
+	Networks       []string     `firestore:"networks"`      // in CIDR notation, IPv4 first
+	OtherNetworks  []string     `firestore:"otherNetworks"` // the latest first
 	UserAgent      string       `firestore:"userAgent"`
 	Location       *locationDoc `firestore:"location"`
 	SignInProvider string       `firestore:"signInProvider"`
@@ -90,7 +91,8 @@ func (s *Store) newSessionDoc(from session.Session) sessionDoc {
 			Kind:    text(from.Device.Kind),
 		},
 		IPAddress:      text(from.IPAddress),
-		Networks:       cidrs(from.Networks),
+		Networks:       cidrs(from.Networks[:session.OwnNetworks]),
+		OtherNetworks:  cidrs(from.Networks[session.OwnNetworks:]),
 		UserAgent:      text(from.UserAgent),
 		SignInProvider: text(from.SignInProvider),
 		AuthTime:       micro(from.AuthTime),
@@ -120,7 +122,7 @@ func (s *Store) newSessionDoc(from session.Session) sessionDoc {
 
 // session returns the session that d is, in the version of the given update time.
 func (d sessionDoc) session(version time.Time) (session.Session, error) {
-	networks, err := prefixes(d.Networks)
+	networks, err := d.networks()
 	s := session.Session{
 		ID:     session.ID(d.SessionID),
 		UserID: session.UserID(d.UserID),
@@ -152,7 +154,7 @@ func (d sessionDoc) session(version time.Time) (session.Session, error) {
 	return s, err
 }
 
-func cidrs(networks session.Networks) []string {
+func cidrs(networks []netip.Prefix) []string {
 	written := []string{}
 	for _, n := range networks {
 		if n.IsValid() {
@@ -162,16 +164,22 @@ func cidrs(networks session.Networks) []string {
 	return written
 }
 
-func prefixes(written []string) (networks session.Networks, err error) {
-	for _, cidr := range written {
+func (d sessionDoc) networks() (networks session.Networks, err error) {
+	for _, cidr := range d.Networks {
 		n, err := netip.ParsePrefix(cidr)
 		if err != nil {
 			return session.Networks{}, err
 		}
-		if n.Addr().Is4() {
-			networks[0] = n
-		} else {
-			networks[1] = n
+		own := 0
+		if !n.Addr().Is4() {
+			own = 1
+		}
+		networks[own] = n
+	}
+	others := networks[session.OwnNetworks:]
+	for i, cidr := range d.OtherNetworks[:min(len(d.OtherNetworks), len(others))] {
+		if others[i], err = netip.ParsePrefix(cidr); err != nil {
+			return session.Networks{}, err
 		}
 	}
 	return networks, nil
@@ -186,7 +194,10 @@ type userDoc struct {
 	TokensPending bool       `firestore:"tokensPending"`
 	Disabled      bool       `firestore:"disabled"`
 	DeletedAt     *time.Time `firestore:"deletedAt"`
-	UpdatedAt     time.Time  `firestore:"updatedAt"`
+
+	DisablePending bool      `firestore:"disablePending"`
+	DeletePending  bool      `firestore:"deletePending"`
+	UpdatedAt      time.Time `firestore:"updatedAt"`
 }
 
 func (d userDoc) user(uid session.UserID) session.User {
@@ -198,6 +209,9 @@ func (d userDoc) user(uid session.UserID) session.User {
 		TokensPending: d.TokensPending,
 		Disabled:      d.Disabled,
 		DeletedAt:     value(d.DeletedAt),
+
+		DisablePending: d.DisablePending,
+		DeletePending:  d.DeletePending,
 	}
 }
 

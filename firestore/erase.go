@@ -56,8 +56,8 @@ func stripSession(snap *firestore.DocumentSnapshot) (map[string]any, error) {
 		return nil, nil
 	}
 	return map[string]any{
-		"ipAddress":   "",
-		"networks":    []string{},
+		"ipAddress": "",
+		"networks":  []string{}, "otherNetworks": []string{},
 		"userAgent":   "",
 		"location":    nil,
 		"device.name": nil,
@@ -74,5 +74,7 @@ func stripEvent(snap *firestore.DocumentSnapshot) (map[string]any, error) {
 	if bare.IPAddress == events[0].IPAddress && maps.Equal(bare.Details, events[0].Details) {
 		return nil, nil
 	}
-	return map[string]any{"ipAddress": nullable(bare.IPAddress), "details": bare.Details}, nil
+	details := map[string]string{} // never null
+	maps.Copy(details, bare.Details)
+	return map[string]any{"ipAddress": nullable(bare.IPAddress), "details": details}, nil
 }

@@ -149,7 +149,9 @@ func (s *Store) Move(ctx context.Context, known session.Session, networks sessio
 			}
 		}
 		current = false
-		version, err := s.change(ctx, stored, rec, map[string]any{"networks": cidrs(networks), "writeId": writeID})
+		version, err := s.change(ctx, stored, rec, map[string]any{
+			"networks": cidrs(networks[:session.OwnNetworks]), "otherNetworks": cidrs(networks[session.OwnNetworks:]), "writeId": writeID,
+		})
 		if err != nil {
 			return err
 		}

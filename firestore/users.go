@@ -49,10 +49,10 @@ func (s *Store) Revoke(ctx context.Context, n session.Notice, d session.Decree) 
 		"purgeAt":       s.clock.Now().Add(s.retention),
 	}
 	if d.Disable {
-		fields["disabled"] = true
+		fields["disabled"], fields["disablePending"] = true, true
 	}
 	if d.Delete {
-		fields["deletedAt"] = firestore.ServerTimestamp
+		fields["deletedAt"], fields["deletePending"] = firestore.ServerTimestamp, true
 	}
 	notice := s.noticeFields(n)
 	delete(notice, "sessionIds")
@@ -121,6 +121,8 @@ func (s *Store) TokensRevoked(ctx context.Context, uid session.UserID, revokedAt
 		}
 		_, err = ref.Update(ctx, []firestore.Update{
 			{Path: "tokensPending", Value: false},
+			{Path: "disablePending", Value: false},
+			{Path: "deletePending", Value: false},
 			{Path: "updatedAt", Value: firestore.ServerTimestamp},
 			{Path: "purgeAt", Value: s.clock.Now().Add(s.retention)},
 		}, firestore.LastUpdateTime(snaps[0].UpdateTime))
@@ -160,8 +162,8 @@ func (s *Store) Enable(ctx context.Context, uid session.UserID, events ...sessio
 	return s.settle(ctx, "enable", callTimeout, func(ctx context.Context) error {
 		_, err := s.commit(ctx, append(s.eventWrites(events), write{ref: s.users().Doc(userName(uid)), do: merge, data: map[string]any{
 			"userId":   string(uid),
-			"disabled": false,
-			"purgeAt":  s.clock.Now().Add(s.retention),
+			"disabled": false, "disablePending": false,
+			"purgeAt": s.clock.Now().Add(s.retention),
 		}})...)
 		return err
 	})

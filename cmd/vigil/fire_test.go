@@ -22,19 +22,24 @@ import (
 	"github.com/vigilhq/vigil/internal/session"
 )
 
-// customToken is an unsigned custom token, as the Admin SDK mints them for an emulator, of a sign-in that has a name of its own:
-// so any number of them may fall into one second.
-func customToken(uid, sid string) string {
+// unsigned is a token without a signature, as emulators take them.
+func unsigned(claims map[string]any) string {
 	part := func(v any) string {
 		text, _ := json.Marshal(v) // maps of texts and numbers
 		return base64.RawURLEncoding.EncodeToString(text)
 	}
+	return part(map[string]any{"alg": "none", "typ": "JWT"}) + "." + part(claims) + "."
+}
+
+// customToken is a custom token, as the Admin SDK mints them for an emulator, of a sign-in that has a name of its own:
+// so any number of them may fall into one second.
+func customToken(uid, sid string) string {
 	now := time.Now().Unix()
-	return part(map[string]any{"alg": "none", "typ": "JWT"}) + "." + part(map[string]any{
+	return unsigned(map[string]any{
 		"aud": "https://identitytoolkit.googleapis.com/google.identity.identitytoolkit.v1.IdentityToolkit",
 		"iss": "firebase-auth-emulator@example.com", "sub": "firebase-auth-emulator@example.com",
 		"iat": now, "exp": now + 3600, "uid": uid, "claims": map[string]any{"sid": sid},
-	}) + "."
+	})
 }
 
 // signInNamed signs a user in with a custom token and returns the ID token.

@@ -139,15 +139,22 @@ type tab struct {
 	at     atomic.Int64        // of the close: Unix nanoseconds
 }
 
+// dial opens a socket that says nothing.
+func (p *process) dial() *tab {
+	p.Helper()
+	client, err := socket.Dial(p.Context(), "ws"+strings.TrimPrefix(p.api, "http")+"/v1/ws", "https://dashboard.example.com")
+	if err != nil {
+		p.Fatal(err)
+	}
+	t := &tab{TB: p.TB, client: client, frames: make(chan map[string]any, 100), closed: make(chan wire.CloseCode, 1)}
+	p.Cleanup(func() { _ = client.Close() })
+	go t.read()
+	return t
+}
+
 func (u *user) open(p *process) *tab {
 	u.Helper()
-	client, err := socket.Dial(u.Context(), "ws"+strings.TrimPrefix(p.api, "http")+"/v1/ws", "https://dashboard.example.com")
-	if err != nil {
-		u.Fatal(err)
-	}
-	t := &tab{TB: u.TB, client: client, frames: make(chan map[string]any, 100), closed: make(chan wire.CloseCode, 1)}
-	u.Cleanup(func() { _ = client.Close() })
-	go t.read()
+	t := p.dial()
 	t.send(wire.Request{Type: wire.TypeAuth, Token: u.idToken})
 	return t
 }

@@ -77,7 +77,13 @@ func launch(t testing.TB, w *world, args []string, settings ...string) *process 
 // serve starts an instance of the service on the store at firestoreHost and waits until it is ready.
 func (w *world) serve(firestoreHost string, settings ...string) *process {
 	w.Helper()
-	p := launch(w.TB, w, []string{"serve"}, append([]string{
+	return w.serveWith(nil, firestoreHost, settings...)
+}
+
+// serveWith is serve with flags.
+func (w *world) serveWith(flags []string, firestoreHost string, settings ...string) *process {
+	w.Helper()
+	p := launch(w.TB, w, append([]string{"serve"}, flags...), append([]string{
 		"FIREBASE_PROJECT_ID=" + w.project, "ALLOW_EMULATORS=true", "FIRESTORE_EMULATOR_HOST=" + firestoreHost,
 		"FIREBASE_AUTH_EMULATOR_HOST=" + strings.TrimPrefix(w.identity.URL, "http://"),
 		"ALLOWED_ORIGINS=https://dashboard.example.com",
@@ -146,16 +152,16 @@ func (a answer) id() string {
 }
 
 // call makes a request, with a JSON body unless it is nil.
-func (p *process) call(method, path, token string, body any) answer {
+func (p *process) call(method, path, token string, body any, edits ...func(*http.Request)) answer {
 	p.Helper()
-	a, err := p.tryCall(method, path, token, body)
+	a, err := p.tryCall(method, path, token, body, edits...)
 	if err != nil {
 		p.Fatal(err)
 	}
 	return a
 }
 
-func (p *process) tryCall(method, path, token string, body any) (answer, error) {
+func (p *process) tryCall(method, path, token string, body any, edits ...func(*http.Request)) (answer, error) {
 	var payload []byte
 	if body != nil {
 		var err error
@@ -171,6 +177,9 @@ func (p *process) tryCall(method, path, token string, body any) (answer, error) 
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Authorization", "Bearer "+token)
+	for _, edit := range edits {
+		edit(r)
+	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return answer{}, err
@@ -193,9 +202,9 @@ func (p *process) tryCall(method, path, token string, body any) (answer, error) 
 }
 
 // want makes a request and expects a status and, for an error, its code.
-func (p *process) want(status int, code, method, path, token string, body any) answer {
+func (p *process) want(status int, code, method, path, token string, body any, edits ...func(*http.Request)) answer {
 	p.Helper()
-	a := p.call(method, path, token, body)
+	a := p.call(method, path, token, body, edits...)
 	if a.status != status || a.text("code") != code {
 		p.Fatalf("%s %s: %d %v, want %d %s", method, path, a.status, a.body, status, code)
 	}

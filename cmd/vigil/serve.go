@@ -98,7 +98,7 @@ func openPlaces(c config) (*geoip.Database, error) {
 	}
 	places, err := geoip.Open(c.GeoIPDB)
 	if err != nil {
-		return nil, settingError{"GEOIP_DB", err.Error()}
+		return nil, usageError{settingError{"GEOIP_DB", err.Error()}}
 	}
 	return places, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -93,14 +94,22 @@ func (c *config) faults(unread map[string]bool) []error {
 	}
 	check(c.Store == "firestore" || c.Store == "memory", "STORE", "%q is neither firestore nor memory", c.Store)
 	const refused = "an emulator is set, whose tokens carry no signature: unset it, or set ALLOW_EMULATORS=true where nobody's data is at stake"
-	check(c.AuthEmulator == "" || c.AllowEmulators, "FIREBASE_AUTH_EMULATOR_HOST", refused)
-	check(c.FirestoreEmul == "" || c.AllowEmulators, "FIRESTORE_EMULATOR_HOST", refused)
+	for variable, host := range map[string]string{
+		"FIREBASE_AUTH_EMULATOR_HOST": c.AuthEmulator, "FIRESTORE_EMULATOR_HOST": c.FirestoreEmul,
+	} {
+		check(host == "" || c.AllowEmulators, variable, refused)
+		check(host == "" || !c.AllowEmulators || isAddress(host), variable, "%q is not host:port", host)
+	}
 	return faults
 }
 
 func isAddress(addr string) bool {
 	_, port, err := net.SplitHostPort(addr)
-	return err == nil && port != ""
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
 func isLoopback(addr string) bool {

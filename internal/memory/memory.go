@@ -71,6 +71,9 @@ func (m *Store) Create(ctx context.Context, s session.Session, rec session.Recor
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if reason := m.users[s.UserID].Gone(); reason != "" {
+		return session.Session{}, false, &session.Error{Op: "create", Code: session.CodeUserDisabled, Reason: reason}
+	}
 	if m.users[s.UserID].Revoked(s.AuthTime) {
 		return session.Session{}, false, &session.Error{Op: "create", Code: session.CodeTokenRevoked}
 	}

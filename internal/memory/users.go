@@ -35,9 +35,9 @@ func (m *Store) Revoke(ctx context.Context, n session.Notice, d session.Decree) 
 	now := m.next()
 	u := m.users[n.UserID]
 	u.ID, u.RevokedAt, u.RevokeReason, u.RevokedBy, u.TokensPending = n.UserID, now, n.Reason, d.By, true
-	u.Disabled = u.Disabled || d.Disable
+	u.Disabled, u.DisablePending = u.Disabled || d.Disable, u.DisablePending || d.Disable
 	if d.Delete {
-		u.DeletedAt = now
+		u.DeletedAt, u.DeletePending = now, true
 	}
 	u.pendingSince, u.keepFrom = now, now
 	m.users[n.UserID] = u
@@ -54,7 +54,7 @@ func (m *Store) TokensRevoked(ctx context.Context, uid session.UserID, revokedAt
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if u, ok := m.users[uid]; ok && u.RevokedAt.Equal(revokedAt) {
-		u.TokensPending, u.keepFrom = false, m.next()
+		u.TokensPending, u.DisablePending, u.DeletePending, u.keepFrom = false, false, false, m.next()
 		m.users[uid] = u
 	}
 	return nil
@@ -85,7 +85,7 @@ func (m *Store) Enable(ctx context.Context, uid session.UserID, events ...sessio
 	defer m.mu.Unlock()
 	m.next()
 	if u, ok := m.users[uid]; ok {
-		u.Disabled = false
+		u.Disabled, u.DisablePending = false, false
 		m.users[uid] = u
 	}
 	m.record(session.Record{Events: events})

@@ -6,31 +6,40 @@ import "context"
 // the caller's too, so that they have to sign in again. It fails with invalid_request where Firebase does not accept the address,
 // and with unavailable. The caller must have passed [Gate.RequireSensitive].
 func (r *Registry) ChangeEmail(ctx context.Context, caller Admission, email string) error {
-	if err := r.editor.SetEmail(ctx, caller.Identity.UserID, email); err != nil {
-		return err
-	}
-	return r.credentialsChanged(ctx, caller, EventEmailChanged)
+	err := r.editor.SetEmail(ctx, caller.Identity.UserID, email)
+	return r.credentialsChanged(ctx, caller, EventEmailChanged, err)
 }
 
 // ChangePassword is [Registry.ChangeEmail] for the password.
 func (r *Registry) ChangePassword(ctx context.Context, caller Admission, password string) error {
-	if err := r.editor.SetPassword(ctx, caller.Identity.UserID, password); err != nil {
-		return err
-	}
-	return r.credentialsChanged(ctx, caller, EventPasswordChanged)
+	err := r.editor.SetPassword(ctx, caller.Identity.UserID, password)
+	return r.credentialsChanged(ctx, caller, EventPasswordChanged, err)
 }
 
-// credentialsChanged ends the caller's other sessions after a change that Firebase has made. It goes through, also if nobody waits any
+// credentialsChanged ends the caller's other sessions after a change that Firebase has made, as far as err can tell. It goes through, also if nobody waits any
 // more: the caller's own token is worth nothing from now on, so that they could not ask again.
-func (r *Registry) credentialsChanged(ctx context.Context, caller Admission, t EventType) error {
+func (r *Registry) credentialsChanged(ctx context.Context, caller Admission, t EventType, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revocationTimeout)
 	defer cancel()
 	uid, ip := caller.Identity.UserID, caller.Origin.Address()
+	if err != nil && !r.changedAllTheSame(ctx, caller, err) {
+		return err
+	}
 	r.note(ctx, newEvent(t, AudienceUser, uid, caller.Session.ID, string(uid), ip))
-	_, err := r.endEach(ctx, uid, func(s Session) (End, bool) {
+	_, err = r.endEach(ctx, uid, func(s Session) (End, bool) {
 		return End{Reason: ReasonCredentialsChanged, By: string(uid), IP: ip}, s.ID != caller.Session.ID
 	})
 	return err
+}
+
+// changedAllTheSame reports whether Firebase has changed the credentials although it could not say so: then it has ended the tokens of
+// before, which were good a moment ago.
+func (r *Registry) changedAllTheSame(ctx context.Context, caller Admission, err error) bool {
+	if CodeOf(err) != CodeUnavailable {
+		return false
+	}
+	account, err := r.accounts.Account(ctx, caller.Identity.UserID)
+	return err == nil && account.Revoked(caller.Identity.IssuedAt)
 }
 
 // DeleteAccount deletes the caller's account: everything ends, Firebase forgets it, and what is kept for the audit loses the

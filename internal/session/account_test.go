@@ -88,14 +88,14 @@ func TestWhatFirebaseRefusesChangesNothing(t *testing.T) {
 
 // The other sessions are over all the same: Firebase says so of every one of their tokens.
 func TestAStoreThatIsDownAfterTheChangeIsNotHushedUp(t *testing.T) {
-	for _, down := range []string{"Append", "UserSessions", "End"} {
+	for _, down := range []string{"Append", "UserSessions", "EndTogether"} {
 		t.Run(down, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				i := w.start()
 				token, other := w.signIn(i, "ana")
 				_, current := w.signIn(i, "ana")
 				w.pass(time.Second)
-				i.store.Before(func(op string) { i.store.SetDown(op == down) })
+				i.store.Before(func(op string) { i.store.SetDown(op == down || down == "EndTogether" && op == "End") })
 				want := session.CodeUnavailable
 				if down == "Append" {
 					want = "" // the change and the ends are there, and logged
@@ -236,7 +236,7 @@ func TestADeletedAccountIsGoneEverywhere(t *testing.T) {
 func TestADeletionIsCompletedWhateverStepItDiesAt(t *testing.T) {
 	die := map[string]func(w *world, a *instance, op string){
 		"ends":       func(_ *world, a *instance, op string) { a.store.SetDown(op == "UserSessions") },
-		"firebase":   func(w *world, _ *instance, op string) { w.accounts.SetDown(op == "End") },
+		"firebase":   func(w *world, _ *instance, op string) { w.accounts.SetDown(op == "User") },
 		"erasure":    func(_ *world, a *instance, op string) { a.store.SetDown(op == "Erase") },
 		"completion": func(_ *world, a *instance, op string) { a.store.SetDown(op == "TokensRevoked") },
 	}
@@ -318,5 +318,21 @@ func TestEventsArePagedNewestFirst(t *testing.T) {
 		i.store.SetDown(true)
 		_, _, err := i.registry.AllEvents(w.Context(), session.EventCursor{}, 1)
 		wantCode(t, err, session.CodeUnavailable)
+	})
+}
+
+// A change that Firebase has made, and could not say so, is a change all the same.
+func TestAChangeWhoseAnswerWasLostEndsTheOtherSessions(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.editor = mumblingEditor{w.accounts}
+		i := w.start()
+		_, other := w.signIn(i, "ana")
+		_, current := w.signIn(i, "ana")
+		w.pass(time.Second)
+		if err := i.registry.ChangePassword(w.Context(), at(current), "a longer secret"); err != nil {
+			t.Error(err)
+		}
+		w.ended(other.ID, session.ReasonCredentialsChanged)
+		w.event(session.EventPasswordChanged)
 	})
 }

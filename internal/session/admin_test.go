@@ -87,7 +87,7 @@ func TestADisabledUserIsOutEverywhereUntilEnabled(t *testing.T) {
 func TestADisablingIsCompletedWhateverStepItDiesAt(t *testing.T) {
 	for step, at := range map[string]func(w *world, a *instance, op string){
 		"ends":       func(_ *world, a *instance, op string) { a.store.SetDown(op == "UserSessions") },
-		"firebase":   func(w *world, _ *instance, op string) { w.accounts.SetDown(op == "End") },
+		"firebase":   func(w *world, _ *instance, op string) { w.accounts.SetDown(op == "User") },
 		"completion": func(_ *world, a *instance, op string) { a.store.SetDown(op == "TokensRevoked") },
 	} {
 		t.Run(step, func(t *testing.T) {
@@ -141,12 +141,13 @@ func TestADisabledUserDoesNotLiveOnInAnInstancesMemory(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				w.editor = &watchedEditor{Directory: w.accounts}
+				editor := &watchedEditor{Directory: w.accounts}
+				w.editor = editor
 				a, b := w.start(), w.start()
 				token, s := w.signIn(a, "ana")
 				w.admit(b, token, "")
 				var fresh string
-				w.editor.before = func() { // the decree is known everywhere, and Firebase has not been told
+				editor.before = func() { // the decree is known everywhere, and Firebase has not been told
 					w.pass(time.Second)
 					fresh = w.accounts.SignIn("ana")
 					w.admit(b, fresh, session.CodeUserDisabled)

@@ -61,6 +61,31 @@ func (r *Registry) ended(ending Ending, at time.Time) {
 	r.log.Info("session ended", "session", s.ID, "user", s.UserID, "reason", e.Reason, "by", e.By)
 }
 
+// endMany ends those of stored sessions that choose wants, and counts them. What time has ended is written down as that, and does not
+// count. It goes on past failures.
+func (r *Registry) endMany(ctx context.Context, stored []Session, choose func(Session) (End, bool)) (count int, err error) {
+	var endings []Ending
+	var failures []error
+	for _, s := range stored {
+		e, chosen := choose(s)
+		if !chosen {
+			continue
+		}
+		if over, _, err := r.passed(s); err != nil || over.Status == s.Status {
+			endings = append(endings, newEnding(s, e))
+			continue
+		}
+		switch own, err := r.endLive(ctx, s, e); {
+		case own:
+			count++
+		case CodeOf(err) != CodeNotFound:
+			failures = append(failures, err)
+		}
+	}
+	ended, err := r.endTogether(ctx, endings)
+	return count + len(ended), errors.Join(append(failures, err)...)
+}
+
 // endTogether ends many sessions, a number of them in each commit, and returns those for which nobody was faster. Where one has changed
 // since it was read, those of its commit end one by one, each on its own conditions. It goes on past failures.
 func (r *Registry) endTogether(ctx context.Context, endings []Ending) (ended []Ending, err error) {
@@ -81,16 +106,20 @@ func (r *Registry) endTogether(ctx context.Context, endings []Ending) (ended []E
 	return ended, errors.Join(failures...)
 }
 
+// maxFailures is how many sessions of a commit may fail to end by themselves before the others are not tried: one may be locked,
+// several are an outage.
+const maxFailures = 2
+
 func (r *Registry) endChunk(ctx context.Context, chunk []Ending) (ended []Ending, err error) {
 	at, ok, err := r.store.EndTogether(ctx, chunk)
-	if err != nil {
-		return nil, err
-	}
 	if ok {
 		for _, ending := range chunk {
 			r.ended(ending, at)
 		}
 		return chunk, nil
+	}
+	if err != nil && len(chunk) == 1 {
+		return nil, err
 	}
 	var failures []error
 	for _, ending := range chunk {
@@ -99,6 +128,9 @@ func (r *Registry) endChunk(ctx context.Context, chunk []Ending) (ended []Ending
 			ended = append(ended, ending)
 		case err != nil && CodeOf(err) != CodeNotFound:
 			failures = append(failures, err)
+		}
+		if len(failures) == maxFailures {
+			break
 		}
 	}
 	return ended, errors.Join(failures...)

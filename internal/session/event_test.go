@@ -55,13 +55,13 @@ func TestOwed(t *testing.T) {
 	}{
 		{User{}, ""},
 		{User{TokensPending: true}, ""},
-		{User{Disabled: true}, ""},
-		{User{DeletedAt: at}, ""},
-		{User{TokensPending: true, Disabled: true}, ReasonUserDisabled},
-		{User{TokensPending: true, DeletedAt: at}, ReasonUserDeleted},
-		{User{TokensPending: true, DeletedAt: at, Disabled: true}, ReasonUserDeleted},
+		{User{TokensPending: true, Disabled: true}, ""},
+		{User{TokensPending: true, DeletedAt: at}, ""},
+		{User{TokensPending: true, DisablePending: true}, ReasonUserDisabled},
+		{User{TokensPending: true, DeletePending: true}, ReasonUserDeleted},
+		{User{TokensPending: true, DisablePending: true, DeletePending: true}, ReasonUserDeleted},
 	} {
-		if got := c.u.owed(); got != c.want {
+		if got := c.u.Gone(); got != c.want {
 			t.Errorf("%+v: %q", c.u, got)
 		}
 	}

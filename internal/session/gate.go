@@ -177,7 +177,7 @@ func (g *Gate) standing(ctx context.Context, id Identity, maxAge time.Duration) 
 	if err != nil {
 		return Account{}, err
 	}
-	if reason := user.owed(); reason != "" {
+	if reason := user.Gone(); reason != "" {
 		return Account{}, &Error{Op: "standing", Code: CodeUserDisabled, Reason: reason}
 	}
 	if user.Revoked(id.AuthTime) {

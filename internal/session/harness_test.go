@@ -43,7 +43,7 @@ type world struct {
 	settings session.Settings
 	meter    session.Meter
 	mail     func(to, languages string, s session.Session) *session.Mail
-	editor   *watchedEditor // nil: the accounts themselves
+	editor   session.Editor // nil: the accounts themselves
 }
 
 // instance is one running service, without its edges.
@@ -71,6 +71,16 @@ func (e *watchedEditor) Delete(ctx context.Context, uid session.UserID) error {
 	return e.Directory.Delete(ctx, uid)
 }
 
+// mumblingEditor changes passwords, and then cannot say that it has.
+type mumblingEditor struct{ *sessiontest.Directory }
+
+func (e mumblingEditor) SetPassword(ctx context.Context, uid session.UserID, password string) error {
+	if err := e.Directory.SetPassword(ctx, uid, password); err != nil {
+		return err
+	}
+	return session.Unavailable("set password", context.DeadlineExceeded)
+}
+
 // inWorld runs f in a bubble of its own, where time passes only when everybody waits.
 func inWorld(t *testing.T, f func(w *world)) {
 	t.Helper()
@@ -85,9 +95,9 @@ func inWorld(t *testing.T, f func(w *world)) {
 // start adds an instance.
 func (w *world) start() *instance {
 	i := &instance{store: sessiontest.NewOutage(w.data), inbox: session.NewInbox(feedResync)}
-	var editor session.Editor = w.accounts
-	if w.editor != nil {
-		editor = w.editor
+	editor := w.editor
+	if editor == nil {
+		editor = w.accounts
 	}
 	i.registry = session.NewRegistry(w.settings, session.Ports{
 		Store: i.store, Users: i.store, Publisher: i.store, Archive: i.store, Trail: i.store, Jobs: i.store,

@@ -207,28 +207,11 @@ func (r *Registry) release(ctx context.Context, j MassRevocation) {
 	}
 }
 
-// endBatch ends those of a batch that are to end, and counts them. What time has ended is written down as that.
-func (r *Registry) endBatch(ctx context.Context, j MassRevocation, batch []Session) (count int, err error) {
-	e := End{Reason: ReasonAdminRevoked, By: j.By, Job: j.ID}
-	endings := make([]Ending, 0, len(batch))
-	var failures []error
-	for _, s := range batch {
-		if s.ID == j.Spare || !j.Filter.Passes(r.withActivity(s)) {
-			continue
-		}
-		if over, _, err := r.passed(s); err != nil || over.Status == s.Status {
-			endings = append(endings, newEnding(s, e))
-			continue
-		}
-		switch own, err := r.endLive(ctx, s, e); {
-		case own:
-			count++
-		case CodeOf(err) != CodeNotFound:
-			failures = append(failures, err)
-		}
-	}
-	ended, err := r.endTogether(ctx, endings)
-	return count + len(ended), errors.Join(append(failures, err)...)
+// endBatch ends those of a batch that are to end, and counts them.
+func (r *Registry) endBatch(ctx context.Context, j MassRevocation, batch []Session) (int, error) {
+	return r.endMany(ctx, batch, func(s Session) (End, bool) {
+		return End{Reason: ReasonAdminRevoked, By: j.By, Job: j.ID}, s.ID != j.Spare && j.Filter.Passes(r.withActivity(s))
+	})
 }
 
 // close writes down how a mass revocation has ended.

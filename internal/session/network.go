@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -55,18 +56,26 @@ func (p Policy) judgeNetwork(s Session, from Origin, now time.Time) (verdict, Ne
 	if p.IPPolicy == IPOff || p.IPPolicy == "" || !from.IP.IsValid() || networks == (Networks{}) {
 		return networkSame, networks
 	}
-	known := networks[family(from.IP)]
-	if known.IsValid() {
-		widened, err := known.Addr().Prefix(p.network(from.IP).Bits())
-		if known.Contains(from.IP) || err == nil && widened.Contains(from.IP) {
-			return networkSame, networks
-		}
+	if slices.ContainsFunc(networks[:], func(known netip.Prefix) bool { return p.within(known, from.IP) }) {
+		return networkSame, networks
 	}
-	networks[family(from.IP)] = p.network(from.IP)
-	if !known.IsValid() && (now.Sub(s.CreatedAt) <= learnFor || sameCountry(s.Location, from.Location())) {
+	own := &networks[family(from.IP)]
+	if !own.IsValid() && (now.Sub(s.CreatedAt) <= learnFor || sameCountry(s.Location, from.Location())) {
+		*own = p.network(from.IP)
 		return networkLearned, networks
 	}
+	copy(networks[OwnNetworks+1:], networks[OwnNetworks:])
+	networks[OwnNetworks] = p.network(from.IP)
 	return networkChanged, networks
+}
+
+// within reports whether an address is in a network that is known, also where what counts as one has been widened since.
+func (p Policy) within(known netip.Prefix, ip netip.Addr) bool {
+	if known.Contains(ip) {
+		return true
+	}
+	widened, err := known.Addr().Prefix(p.network(ip).Bits())
+	return err == nil && widened.Contains(ip)
 }
 
 func sameCountry(a, b *Location) bool {
@@ -95,7 +104,7 @@ func (r *Registry) judgeOrigin(ctx context.Context, s Session, from Origin) (Ses
 			}
 			return s, r.endMoved(ctx, current, from)
 		}
-		stored, moved, err := r.store.Move(ctx, s, networks, r.recordMove(s, from, verdict))
+		stored, moved, err := r.move(ctx, s, networks, r.recordMove(s, from, verdict))
 		switch {
 		case CodeOf(err) == CodeNotFound:
 			return s, missingIsRequired(err)
@@ -114,6 +123,15 @@ func (r *Registry) judgeOrigin(ctx context.Context, s Session, from Origin) (Ses
 		s = r.withActivity(stored)
 	}
 	return s, nil
+}
+
+// moveTimeout bounds what a request waits for a change of networks to be stored. It lives on what is known, if need be.
+const moveTimeout = 500 * time.Millisecond
+
+func (r *Registry) move(ctx context.Context, s Session, networks Networks, rec Record) (Session, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, moveTimeout)
+	defer cancel()
+	return r.store.Move(ctx, s, networks, rec)
 }
 
 // recordMove is what a change of networks says to others.

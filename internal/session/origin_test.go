@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	home4, cafe4 = "203.0.113.7", "198.51.100.9"
-	home6, cafe6 = "2001:db8:7::1", "2001:db8:8::1"
+	home4, cafe4, office4 = "203.0.113.7", "198.51.100.9", "192.0.2.40"
+	home6, cafe6          = "2001:db8:7::1", "2001:db8:8::1"
 )
 
 // roam runs f where sessions are watched by their network, with one that began at home.
@@ -70,12 +70,16 @@ func TestAChangedNetworkWarnsOncePerChange(t *testing.T) {
 		if e.Details["alert"] != "ip_changed" || e.Details["previousIpAddress"] != home4 || e.IPAddress != cafe4 || e.UserID != "ana" {
 			t.Errorf("%+v", e)
 		}
-		w.admit(b, token, "") // b knows the network now
+		for _, ip := range []string{home4, cafe4, home4, cafe4} { // there and back again is nothing new
+			w.from(a, token, ip, "MX", "")
+		}
+		changes(1)
+		w.admit(b, token, "") // b knows the networks now
 		w.deafen(b)
-		w.from(a, token, home4, "MX", "")
+		w.from(a, token, office4, "MX", "")
 		changes(2)
 		for range 5 {
-			w.from(b, token, home4, "MX", "") // changed for b, but not in truth
+			w.from(b, token, office4, "MX", "") // new to b, but not in truth
 		}
 		changes(2)
 		var all sync.WaitGroup

@@ -27,7 +27,7 @@ type Registration struct {
 }
 
 // welcomeTimeout bounds what a registration does after its session has been created. If that failed, the client's next
-// attempt within this time does it.
+// attempt does it, as long as nothing has happened in the session.
 const welcomeTimeout = 10 * time.Second
 
 // Register begins the session that the sign-in is, or finds it live: registration is idempotent. It fails with
@@ -100,7 +100,7 @@ func (r *Registry) again(ctx context.Context, id Identity, stored Session, in Si
 		return Registration{}, err
 	}
 	reg := Registration{Session: s}
-	if r.clock.Now().Sub(s.CreatedAt) <= welcomeTimeout {
+	if r.clock.Now().Sub(s.CreatedAt) <= welcomeTimeout || s.LastActive.Equal(s.CreatedAt) {
 		reg.Evicted, err = r.welcome(ctx, s, in)
 		return reg, err
 	}

@@ -54,21 +54,7 @@ func (r *Registry) endEach(ctx context.Context, uid UserID, choose func(Session)
 		return 0, err
 	}
 	r.states.Doubt(uid) // those that others have ended already are not listed
-	var count int
-	var failures []error
-	for _, s := range stored {
-		e, chosen := choose(s)
-		if !chosen {
-			continue
-		}
-		ended, err := r.endLive(ctx, s, e)
-		if err != nil {
-			failures = append(failures, err)
-		} else if ended {
-			count++
-		}
-	}
-	return count, errors.Join(failures...)
+	return r.endMany(ctx, stored, choose)
 }
 
 // endLive ends a stored session for a reason of somebody's, unless time was faster: that end is written down instead.
@@ -101,10 +87,6 @@ func (r *Registry) revoke(ctx context.Context, uid UserID, reason Reason, d Decr
 	// From here on the revocation goes through, also if nobody waits for the answer any more.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revocationTimeout)
 	defer cancel()
-	before, err := r.users.User(ctx, uid)
-	if err != nil {
-		return Revocation{}, err
-	}
 	n := NewNotice(NoticeEnded, uid, reason)
 	revokedAt, err := r.users.Revoke(ctx, n, d)
 	if err != nil {
@@ -114,16 +96,9 @@ func (r *Registry) revoke(ctx context.Context, uid UserID, reason Reason, d Decr
 	r.inbox.Deliver(n)
 	r.log.Info("user revoked", "user", uid, "reason", reason, "by", d.By)
 
-	u := User{ID: uid, RevokedAt: revokedAt, RevokeReason: reason, RevokedBy: d.By, Disabled: d.Disable}
-	if d.Delete {
-		u.DeletedAt = revokedAt
-	}
-	if before.TokensPending { // what Firebase has not been told by then, it is told now
-		u.Disabled, u.DeletedAt = u.Disabled || before.Disabled, later(u.DeletedAt, before.DeletedAt)
-	}
-	ended, err := r.endRevoked(ctx, u)
+	ended, err := r.endRevoked(ctx, User{ID: uid, RevokedAt: revokedAt, RevokeReason: reason, RevokedBy: d.By})
 	if err == nil {
-		err = r.settle(ctx, u, false)
+		err = r.settle(ctx, uid, false)
 	}
 	if err != nil {
 		return Revocation{}, partial(err)
@@ -144,43 +119,47 @@ func (r *Registry) endRevoked(ctx context.Context, u User) (int, error) {
 	})
 }
 
-// settle does in Firebase what a revocation asks for, and writes down that it is done. Firebase can only revoke as of now, which would
+// settle does in Firebase what is pending for a user, and writes down that it is done. Firebase can only revoke as of now, which would
 // end sign-ins made since; so one that finishes what another instance has begun does not ask again what has been done, or
 // what there is nobody left to do to.
-func (r *Registry) settle(ctx context.Context, u User, finishing bool) error {
-	account, err := r.states.Account(ctx, u.ID, 0)
+func (r *Registry) settle(ctx context.Context, uid UserID, finishing bool) error {
+	u, err := r.users.User(ctx, uid) // as it is now: an admin may have decided otherwise since
+	if err != nil || !u.TokensPending {
+		return err
+	}
+	account, err := r.states.Account(ctx, uid, 0)
 	if err != nil {
 		return err
 	}
 	switch {
-	case !u.DeletedAt.IsZero():
+	case u.DeletePending:
 		if !account.Missing {
-			err = r.editor.Delete(ctx, u.ID)
+			err = r.editor.Delete(ctx, uid)
 		}
 		if err == nil {
-			err = r.users.Erase(ctx, u.ID)
+			err = r.users.Erase(ctx, uid)
 		}
 	case account.Missing:
 	default:
-		if u.Disabled && !account.Disabled {
-			err = r.editor.SetDisabled(ctx, u.ID, true)
+		if u.DisablePending && !account.Disabled {
+			err = r.editor.SetDisabled(ctx, uid, true)
 		}
-		if err == nil && !(finishing && account.TokensValidAfter.Unix() >= u.RevokedAt.Unix()) {
-			err = r.accounts.RevokeTokens(ctx, u.ID)
+		if told := account.TokensValidAfter.Unix() >= u.RevokedAt.Unix(); err == nil && !(told && finishing) {
+			err = r.accounts.RevokeTokens(ctx, uid)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	if _, err := r.states.Account(ctx, u.ID, 0); err != nil { // what has been done is known here
+	if _, err := r.states.Account(ctx, uid, 0); err != nil { // what has been done is known here
 		return err
 	}
-	if u.Disabled || !u.DeletedAt.IsZero() { // and everywhere, also where somebody looked before it had been done
-		if err := r.tellAccountChanged(ctx, u.ID); err != nil {
+	if u.Gone() != "" { // and everywhere, also where somebody looked before it had been done
+		if err := r.tellAccountChanged(ctx, uid); err != nil {
 			return err
 		}
 	}
-	return r.users.TokensRevoked(ctx, u.ID, u.RevokedAt)
+	return r.users.TokensRevoked(ctx, uid, u.RevokedAt)
 }
 
 // pendingBatch is how many unfinished revocations are completed at a time.
@@ -207,5 +186,5 @@ func (r *Registry) finish(ctx context.Context, u User) error {
 	if _, err := r.endRevoked(ctx, u); err != nil {
 		return err
 	}
-	return r.settle(ctx, u, true)
+	return r.settle(ctx, u.ID, true)
 }

@@ -70,9 +70,12 @@ const (
 	ActorCLI    = "cli"    // somebody with a shell and the project's credentials
 )
 
-// Networks are the networks that a session is used from, at most one of each family: IPv4 first, then IPv6. The zero Prefix
-// stands for one that is not known.
-type Networks [2]netip.Prefix
+// Networks are the networks that a session is used from. The first [OwnNetworks] are its own, one of each family: IPv4, then IPv6. The others have
+// been found in addition, and its user has been told of each; the latest comes first. The zero Prefix stands for none.
+type Networks [8]netip.Prefix
+
+// OwnNetworks is how many of [Networks] are the session's own.
+const OwnNetworks = 2
 
 // Device is what a session runs on.
 type Device struct {
@@ -146,13 +149,15 @@ type End struct {
 
 // User is what the store knows about an account. The zero value stands for an account it knows nothing of.
 type User struct {
-	ID            UserID
-	RevokedAt     time.Time // every sign-in at or before it is dead; never moves back
-	RevokeReason  Reason    // of the latest revocation
-	RevokedBy     string    // of the latest revocation
-	TokensPending bool      // Firebase has not been told yet
-	Disabled      bool      // by an admin, through Vigil
-	DeletedAt     time.Time // when the user deleted the account through Vigil, zero if they did not
+	ID             UserID
+	RevokedAt      time.Time // every sign-in at or before it is dead; never moves back
+	RevokeReason   Reason    // of the latest revocation
+	RevokedBy      string    // of the latest revocation
+	TokensPending  bool      // Firebase has not been told yet
+	DisablePending bool      // nor that the account is disabled
+	DeletePending  bool      // nor that the account is deleted
+	Disabled       bool      // by an admin, through Vigil
+	DeletedAt      time.Time // when the user deleted the account through Vigil, zero if they did not
 }
 
 // Revoked reports whether a sign-in at authTime is one of those that u's revocation has ended.
@@ -160,14 +165,13 @@ func (u User) Revoked(authTime time.Time) bool {
 	return !u.RevokedAt.IsZero() && !authTime.After(u.RevokedAt)
 }
 
-// owed returns why nobody may use the account any more where Firebase has not been told yet, empty if they may.
-func (u User) owed() Reason {
+// Gone returns why nobody may use the account any more where Firebase has not been told yet, empty if they may. What has been done
+// is Firebase's to know: it may have been undone there since.
+func (u User) Gone() Reason {
 	switch {
-	case !u.TokensPending:
-		return ""
-	case !u.DeletedAt.IsZero():
+	case u.DeletePending:
 		return ReasonUserDeleted
-	case u.Disabled:
+	case u.DisablePending:
 		return ReasonUserDisabled
 	default:
 		return ""

@@ -135,7 +135,7 @@ func (st *states) User(ctx context.Context, uid UserID, fresh bool) (User, error
 	u := st.of(uid)
 	return load(ctx, st, u, st.key("user", string(uid), fresh), storeTimeout,
 		func() (User, bool) {
-			known := u.userKnown && u.user.owed() == "" // what is owed is about to be done
+			known := u.userKnown && u.user.Gone() == "" // what is pending is about to be done
 			if !fresh {
 				st.meter.CacheAsked("user", known)
 			}

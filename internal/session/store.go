@@ -10,7 +10,8 @@ import (
 type Store interface {
 	// Create stores s unless its id is taken or its sign-in is revoked, decided in one transaction with
 	// the user's revocation. It returns the session that is stored under the id, created or not; the record is committed only
-	// with a creation. It fails with token_revoked when the sign-in is at or before the user's revocation.
+	// with a creation. It fails with token_revoked when the sign-in is at or before the user's revocation, and with user_disabled
+	// while the account's disabling or deletion is pending.
 	Create(ctx context.Context, s Session, rec Record) (stored Session, created bool, err error)
 	// Session reads one session. It fails with not_found.
 	Session(ctx context.Context, id ID) (Session, error)
@@ -50,11 +51,11 @@ type Users interface {
 	// Before and At, or a later one if another revocation has overtaken this one. Once every Revoke has returned,
 	// RevokedAt is the latest of them all.
 	Revoke(ctx context.Context, n Notice, d Decree) (revokedAt time.Time, err error)
-	// TokensRevoked clears TokensPending unless the user was revoked again after revokedAt.
+	// TokensRevoked clears all that is pending unless the user was revoked again after revokedAt.
 	TokensRevoked(ctx context.Context, uid UserID, revokedAt time.Time) error
 	// PendingUsers reads up to limit users whose TokensPending has stood since before the given time.
 	PendingUsers(ctx context.Context, before time.Time, limit int) ([]User, error)
-	// Enable clears Disabled, and nothing else, with the events in the same commit.
+	// Enable clears Disabled and DisablePending, and nothing else, with the events in the same commit.
 	Enable(ctx context.Context, uid UserID, events ...Event) error
 	// Erase strips personal data from what is kept about a user: of sessions the IP address, networks, user agent, location and
 	// device name; of events what [Event.Erased] strips. It goes on in bounded batches, and may be repeated.
@@ -64,8 +65,8 @@ type Users interface {
 // Decree is what [Users.Revoke] decides besides the moment.
 type Decree struct {
 	By      string // a uid or an actor
-	Disable bool   // sets Disabled
-	Delete  bool   // sets DeletedAt to the moment
+	Disable bool   // sets Disabled and DisablePending
+	Delete  bool   // sets DeletedAt to the moment, and DeletePending
 	Events  []Event
 }
 

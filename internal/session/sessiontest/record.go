@@ -126,7 +126,9 @@ func recordWithdraw(t *testing.T, a, b Backend) {
 	committed(t, a, feed, rec)
 }
 
-func networks(v4 string) session.Networks { return session.Networks{netip.MustParsePrefix(v4)} }
+func networks(v4 string) session.Networks {
+	return session.Networks{0: netip.MustParsePrefix(v4), 2: netip.MustParsePrefix("2001:db8::/64")}
+}
 
 func moveOnce(t *testing.T, a, b Backend) {
 	s := MustCreate(t, a.Store, NewSession("ana", SignIn))

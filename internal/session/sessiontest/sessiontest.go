@@ -82,7 +82,7 @@ func NewSession(uid session.UserID, authTime time.Time) session.Session {
 		},
 		UserAgent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/142.0.0.0",
 		IPAddress: "203.0.113.7",
-		Networks:  session.Networks{netip.MustParsePrefix("203.0.113.7/32"), netip.MustParsePrefix("2001:db8:7::/64")},
+		Networks:  session.Networks{netip.MustParsePrefix("203.0.113.7/32"), netip.MustParsePrefix("2001:db8:7::/64"), netip.MustParsePrefix("198.51.100.7/32")},
 		Location: &session.Location{
 			Country: "MX", Region: "CMX", City: "Mexico City",
 			Position: &session.Position{Latitude: 19.43, Longitude: -99.13, Radius: 20},

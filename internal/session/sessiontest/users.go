@@ -135,6 +135,7 @@ func userDecrees(t *testing.T, a, b Backend) {
 		return user(t, b.Users, "ana").RevokedAt
 	}
 	want := session.User{ID: "ana", RevokeReason: session.ReasonUserDisabled, RevokedBy: "boss", TokensPending: true}
+	want.DisablePending = true
 	want.Disabled, want.RevokedAt = true, revoke(session.Decree{Disable: true}, session.EventUserDisabled)
 	equal(t, "disabled", user(t, b.Users, "ana"), want)
 	want.RevokedAt = revoke(session.Decree{}, session.EventUserRevoked)
@@ -144,11 +145,18 @@ func userDecrees(t *testing.T, a, b Backend) {
 	if deleted.DeletedAt.IsZero() || deleted.DeletedAt.After(deleted.RevokedAt) {
 		t.Errorf("deleted at %s, revoked at %s", deleted.DeletedAt, deleted.RevokedAt)
 	}
-	want.DeletedAt = deleted.DeletedAt
+	want.DeletedAt, want.DeletePending = deleted.DeletedAt, true
 	equal(t, "deleted", deleted, want)
+	later := NewSession("ana", deleted.RevokedAt.Add(time.Hour))
+	_, _, err := b.Store.Create(t.Context(), later, session.Record{})
+	code(t, "Create while a deletion is pending", err, session.CodeUserDisabled)
 	code(t, "Enable", b.Users.Enable(t.Context(), "ana", newEvent(session.EventUserEnabled, "ana")), "")
-	want.Disabled = false
+	want.Disabled, want.DisablePending = false, false
 	equal(t, "enabled", user(t, a.Users, "ana"), want)
+	code(t, "TokensRevoked", a.Users.TokensRevoked(t.Context(), "ana", want.RevokedAt), "")
+	want.TokensPending, want.DeletePending = false, false
+	equal(t, "settled", user(t, b.Users, "ana"), want)
+	MustCreate(t, a.Store, later)
 
 	var told []session.EventType
 	for _, e := range events(t, a) {
