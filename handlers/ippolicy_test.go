@@ -59,7 +59,7 @@ func TestCheckJudgesOnlyWhatAProxyForwards(t *testing.T) {
 	}, strict)
 }
 
-// Under the policy warn a change is told once, and not with each request.
+// Under the policy warn a network is told of once, and not with each request, nor each time that somebody comes back to it.
 func TestWarnIPPolicy(t *testing.T) {
 	inWorld(t, func(w *world) {
 		token := w.live(ana)
@@ -71,6 +71,15 @@ func TestWarnIPPolicy(t *testing.T) {
 		list := objects(t, w.do("GET", "/v1/events", token, away).object()["events"])
 		if got := column(list, "type"); got != "security_alert session_started" {
 			t.Errorf("events are %s", got)
+		}
+		for range 3 {
+			for _, peer := range []string{"192.0.2.1:5", "203.0.113.9:5", "198.51.100.7:5"} {
+				w.do("GET", "/v1/sessions", token, from(peer)).want(http.StatusOK)
+			}
+		}
+		list = objects(t, w.do("GET", "/v1/events", token, away).object()["events"])
+		if got := column(list, "type"); got != "security_alert security_alert session_started" {
+			t.Errorf("after going back and forth events are %s", got)
 		}
 	})
 	inWorld(t, func(w *world) {
