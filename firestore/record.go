@@ -23,9 +23,9 @@ type noticeDoc struct {
 	Alert      *alertDoc  `firestore:"alert"`
 	At         time.Time  `firestore:"at"`
 
-	// Of a notice about sessions of several users, for each of SessionIDs: whose it is, and the name of the notice about it.
-	UserIDs   []string `firestore:"userIds"`
+	// Of a notice in place of many: for each of SessionIDs the name of the notice about it, and whose it is, if not all are one user's.
 	NoticeIDs []string `firestore:"noticeIds"`
+	UserIDs   []string `firestore:"userIds"`
 }
 
 type alertDoc struct {
@@ -58,15 +58,18 @@ func (d noticeDoc) notice(id string) session.Notice {
 	return n
 }
 
-// notices returns what the document with this name says: one notice, or one about each of several users' sessions.
+// notices returns what the document with this name says: one notice, or each of those that it stands for.
 func (d noticeDoc) notices(id string) []session.Notice {
-	if len(d.UserIDs) == 0 || len(d.UserIDs) != len(d.SessionIDs) || len(d.NoticeIDs) != len(d.SessionIDs) {
+	if len(d.NoticeIDs) == 0 || len(d.NoticeIDs) != len(d.SessionIDs) {
 		return []session.Notice{d.notice(id)}
 	}
 	each := make([]session.Notice, len(d.SessionIDs))
 	for i, of := range d.SessionIDs {
 		one := d
-		one.UserID, one.SessionIDs = d.UserIDs[i], []string{of}
+		one.SessionIDs = []string{of}
+		if len(d.UserIDs) == len(d.SessionIDs) {
+			one.UserID = d.UserIDs[i]
+		}
 		each[i] = one.notice(d.NoticeIDs[i])
 	}
 	return each
@@ -75,14 +78,23 @@ func (d noticeDoc) notices(id string) []session.Notice {
 // everyShard is the shard of a notice that concerns users of any.
 const everyShard = -1
 
-// together is one document for many notices of the same kind and reason, each about one session.
-func (s *Store) together(kind session.Kind, reason session.Reason, notices []session.Notice) write {
-	fields := s.noticeFields(session.Notice{Kind: kind, Reason: reason})
+// together is one document for notices of the same kind and reason, each about one session.
+func (s *Store) together(notices []session.Notice) write {
+	first := notices[0]
+	fields := s.noticeFields(first)
+	if len(notices) == 1 {
+		return write{ref: s.notices().Doc(first.ID), data: fields}
+	}
 	sessions, users, names := make([]string, len(notices)), make([]string, len(notices)), make([]string, len(notices))
+	one := true
 	for i, n := range notices {
 		sessions[i], users[i], names[i] = string(n.SessionIDs[0]), string(n.UserID), n.ID
+		one = one && n.UserID == first.UserID
 	}
-	fields["sessionIds"], fields["userIds"], fields["noticeIds"], fields["shard"] = sessions, users, names, everyShard
+	fields["sessionIds"], fields["noticeIds"] = sessions, names
+	if !one {
+		fields["userId"], fields["userIds"], fields["shard"] = "", users, everyShard
+	}
 	return write{ref: s.notices().Doc(rand.Text()), data: fields}
 }
 

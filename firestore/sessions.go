@@ -214,8 +214,8 @@ func (s *Store) EndTogether(ctx context.Context, endings []session.Ending) (at t
 			notices[n.Reason] = append(notices[n.Reason], n)
 		}
 	}
-	for reason, each := range notices {
-		writes = append(writes, s.together(session.NoticeEnded, reason, each))
+	for _, each := range notices {
+		writes = append(writes, s.together(each))
 	}
 	at, err = s.commit(ctx, writes...)
 	switch {

@@ -26,7 +26,7 @@ func TestAdminSessions(t *testing.T) {
 		a := w.do("GET", "/v1/admin/users/ana/sessions", admin).want(http.StatusOK)
 		keys(t, a.object(), "sessions")
 		list := objects(t, a.object()["sessions"])
-		if len(list) != 2 || list[1]["id"] != w.id(first) || list[1]["endedBy"] != "boss" {
+		if len(list) != 2 || list[1]["id"] != w.id(first) || list[1]["endedBy"] != "admin" {
 			t.Errorf("an admin sees %v", list)
 		}
 		own := objects(t, w.do("GET", "/v1/sessions?status=all", second).object()["sessions"])

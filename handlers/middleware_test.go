@@ -107,10 +107,10 @@ func TestMethodNotAllowed(t *testing.T) {
 func TestLog(t *testing.T) {
 	inWorld(t, func(w *world) {
 		token := w.live(ana)
-		w.do("DELETE", "/v1/sessions/nothing?x=eyJhbGciOi", token, header("X-Request-Id", "r1"), header("X-Forwarded-For", "6.6.6.6")).want(404)
+		w.do("DELETE", "/v1/sessions/nothing?x=eyJhbGciOi", token, header("X-Request-Id", "r1"), header("X-Forwarded-For", "6.6.6.6")).want(400)
 		line := w.log.last(t)
-		for name, want := range map[string]any{"level": "INFO", "msg": "request", "method": "DELETE", "route": "/v1/sessions/:id", "status": 404.0,
-			"requestId": "r1", "user": "ana", "session": w.id(token), "ip": "192.0.2.1", "code": "not_found"} {
+		for name, want := range map[string]any{"level": "INFO", "msg": "request", "method": "DELETE", "route": "/v1/sessions/:id", "status": 400.0,
+			"requestId": "r1", "user": "ana", "session": w.id(token), "ip": "192.0.2.1", "code": "invalid_request"} {
 			if line[name] != want {
 				t.Errorf("%s is %v, want %v", name, line[name], want)
 			}

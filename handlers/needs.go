@@ -31,6 +31,9 @@ func (a *api) token(next func(echo.Context, session.Identity) error) access {
 			return err
 		}
 		id, err := a.Gate.Authenticate(contextOf(c), token)
+		if err == nil && routeOf(c).body == nil { // with one, what the sign-in is worth comes before what the request says
+			err = nothingElse(c)
+		}
 		if err != nil {
 			return err
 		}
@@ -40,6 +43,30 @@ func (a *api) token(next func(echo.Context, session.Identity) error) access {
 
 // session lets a request pass whose session is live.
 func (a *api) session(next func(echo.Context, session.Admission) error) access {
+	return a.admitted(func(c echo.Context, caller session.Admission) error {
+		if err := nothingElse(c); err != nil {
+			return err
+		}
+		return next(c, caller)
+	})
+}
+
+// nothingElse refuses parameters and bodies of a route that has none: what somebody asks for is not to be ignored.
+func nothingElse(c echo.Context) error {
+	r := routeOf(c)
+	if r.body == nil && r.method != http.MethodGet {
+		if _, err := bodyOf[struct{}](c); err != nil {
+			return err
+		}
+	}
+	if len(r.query) == 0 {
+		return queryOf(c).err()
+	}
+	return nil
+}
+
+// admitted is session before it looks at what is asked for.
+func (a *api) admitted(next func(echo.Context, session.Admission) error) access {
 	return access{[]need{needSession}, func(c echo.Context) error {
 		token, err := a.counted(c)
 		if err != nil {
@@ -68,8 +95,12 @@ func (a access) and(more ...need) access {
 
 // sensitive lets a live session pass whose user has signed in recently.
 func (a *api) sensitive(next func(echo.Context, session.Admission) error) access {
-	return a.session(func(c echo.Context, caller session.Admission) error {
-		if err := a.Gate.RequireSensitive(contextOf(c), caller); err != nil {
+	return a.admitted(func(c echo.Context, caller session.Admission) error {
+		err := a.Gate.RequireSensitive(contextOf(c), caller)
+		if err == nil {
+			err = nothingElse(c)
+		}
+		if err != nil {
 			return err
 		}
 		return next(c, caller)
@@ -78,8 +109,12 @@ func (a *api) sensitive(next func(echo.Context, session.Admission) error) access
 
 // admin lets an admin's live session pass.
 func (a *api) admin(next func(echo.Context, session.Admission) error) access {
-	return a.session(func(c echo.Context, caller session.Admission) error {
-		if err := a.Gate.RequireAdmin(contextOf(c), caller.Identity); err != nil {
+	return a.admitted(func(c echo.Context, caller session.Admission) error {
+		err := a.Gate.RequireAdmin(contextOf(c), caller.Identity)
+		if err == nil {
+			err = nothingElse(c)
+		}
+		if err != nil {
 			return err
 		}
 		return next(c, caller)
@@ -88,8 +123,12 @@ func (a *api) admin(next func(echo.Context, session.Admission) error) access {
 
 // recentAdmin lets an admin's live session pass that has signed in recently.
 func (a *api) recentAdmin(next func(echo.Context, session.Admission) error) access {
-	return a.session(func(c echo.Context, caller session.Admission) error {
-		if err := a.Gate.RequireRecentAdmin(contextOf(c), caller); err != nil {
+	return a.admitted(func(c echo.Context, caller session.Admission) error {
+		err := a.Gate.RequireRecentAdmin(contextOf(c), caller)
+		if err == nil {
+			err = nothingElse(c)
+		}
+		if err != nil {
 			return err
 		}
 		return next(c, caller)

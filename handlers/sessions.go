@@ -118,6 +118,9 @@ func (a *api) register(c echo.Context, id session.Identity) error {
 	if err == nil {
 		err = in.check()
 	}
+	if err == nil {
+		err = queryOf(c).err()
+	}
 	if err != nil {
 		// A sign-in that is spent comes before a bad request.
 		if spent := a.Registry.CanRegister(contextOf(c), id); session.CodeOf(spent) == session.CodeReauthRequired {

@@ -223,3 +223,19 @@ func TestASpentSignInWithABadBodyIsReauthRequired(t *testing.T) {
 		}
 	})
 }
+
+// A wish that is misspelt, or put where nobody reads it, is refused on every route, and nothing of it is done.
+func TestNothingThatIsAskedForIsIgnored(t *testing.T) {
+	inWorld(t, func(w *world) {
+		token, admin := w.live(ana), w.live(boss)
+		w.do("POST", "/v1/logout?allSessions=true", token).faults("allSessions")
+		w.do("POST", "/v1/sessions?deviceName=x", token).faults("deviceName")
+		w.do("GET", "/v1/token?x=1", token).faults("x")
+		w.do("GET", "/v1/sessions/current?x=1", token).faults("x")
+		w.do("GET", "/v1/admin/stats?x=1", admin).faults("x")
+		w.do("DELETE", "/v1/account", token, body(`{"x":1}`)).faults("x")
+		w.do("DELETE", "/v1/sessions?scope=all", token, body(`{"scope":"others"}`)).faults("scope")
+		w.do("GET", "/v1/admin/stats?x=1", token).problem(http.StatusForbidden, session.CodeForbidden)
+		w.do("GET", "/v1/check", token).want(http.StatusNoContent)
+	})
+}

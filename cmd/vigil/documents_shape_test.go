@@ -33,7 +33,7 @@ func testSessionDocuments(t *testing.T, s *scenario, docs map[string]map[string]
 	for name, doc := range docs {
 		wantShapes(t, name, doc, map[string]shape{
 			"userId": isText, "sessionId": isID, "deviceInfo": words("Desktop", "Mobile", "Tablet", "Bot", "Other"), "device": isMap,
-			"ipAddress": anything, "networks": isTexts, "userAgent": anything, "location": orNull(isMap), "signInProvider": isText,
+			"ipAddress": anything, "networks": isTexts, "otherNetworks": isTexts, "userAgent": anything, "location": orNull(isMap), "signInProvider": isText,
 			"authTime": isTime, "createdAt": isTime, "lastActive": isTime, "idleTimeout": isNumber, "expiresAt": isTime,
 			"status": words("active", "ended"), "endedAt": orNull(isTime), "endReason": orNull(words(endReasons...)), "endedBy": orNull(isText),
 			"shard": isShard, "purgeAt": isTime, "writeId": isText,
@@ -57,11 +57,11 @@ func testSessionDocuments(t *testing.T, s *scenario, docs map[string]map[string]
 	laptop, phone := docs[s.laptop], docs[s.phone]
 	for field, want := range map[string]any{
 		"userId": "ana", "deviceInfo": "Desktop", "ipAddress": "203.0.113.7", "userAgent": laptopAgent, "signInProvider": "password",
-		"idleTimeout": int64(600), "status": "ended", "endReason": "admin_revoked", "endedBy": "boss",
+		"idleTimeout": int64(600), "status": "ended", "endReason": "admin_revoked", "endedBy": "admin",
 		"device": map[string]any{"type": "desktop", "browser": "Chrome 142", "os": "Windows", "name": "Ana's", "kind": "desktop/Chrome/Windows"},
 		"location": map[string]any{"country": "MX", "region": "CMX", "city": "Mexico City",
 			"position": map[string]any{"latitude": 19.43, "longitude": -99.13, "radius": laptop["location"].(map[string]any)["position"].(map[string]any)["radius"]}},
-		"networks": []any{"192.0.2.200/32", "2001:db8:7::/64"},
+		"networks": []any{"203.0.113.7/32", "2001:db8:7::/64"}, "otherNetworks": []any{"192.0.2.200/32"},
 	} {
 		if got := laptop[field]; !reflect.DeepEqual(got, want) {
 			t.Errorf("%s of Ana's laptop is %v, want %v", field, got, want)
@@ -88,7 +88,7 @@ func testUserDocuments(t *testing.T, s *scenario, docs map[string]map[string]any
 	for name, doc := range docs {
 		wantShapes(t, name, doc, map[string]shape{
 			"userId": isText, "revokedAt": isTime, "revokeReason": words(endReasons...), "revokedBy": isText, "tokensPending": isBool,
-			"disabled": isBool, "deletedAt": isTime, "updatedAt": isTime, "purgeAt": isTime,
+			"disabled": isBool, "disablePending": isBool, "deletedAt": isTime, "deletePending": isBool, "updatedAt": isTime, "purgeAt": isTime,
 		})
 		if doc["tokensPending"] != false || doc["userId"] != name && name != odd {
 			t.Errorf("%s: %v", name, doc)

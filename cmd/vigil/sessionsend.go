@@ -182,6 +182,9 @@ func (s *shell) follow(ctx context.Context, j session.MassRevocation) (session.M
 		case <-tick.C:
 		}
 		seen, err := s.registry.MassRevocation(ctx, j.ID)
+		if ctx.Err() != nil {
+			return j, left(j, errInterrupted)
+		}
 		if err != nil {
 			return j, left(j, s.told(ctx, "read", err))
 		}

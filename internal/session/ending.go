@@ -26,6 +26,7 @@ type Ending struct {
 
 // newEnding is the end of a session with its notice and its events: what there is to tell beyond that it has ended.
 func newEnding(s Session, e End, events ...Event) Ending {
+	e.By = shownTo(s.UserID, e.By) // the user may read the document
 	return Ending{Session: s, End: e, Record: Record{
 		Notices: []Notice{NewNotice(NoticeEnded, s.UserID, e.Reason, s.ID)},
 		Events:  append([]Event{endedEvent(s, e)}, events...),
@@ -136,16 +137,20 @@ func (r *Registry) endChunk(ctx context.Context, chunk []Ending) (ended []Ending
 	return ended, errors.Join(failures...)
 }
 
+// shownTo is who did something, as a user may know it: an admin is no more than that. Who it was is in the admins' own event.
+func shownTo(uid UserID, by string) string {
+	if by == string(uid) || by == ActorSystem || by == "" {
+		return by
+	}
+	return ActorAdmin
+}
+
 // endedEvent is the end of a session as its user may read it: an admin is no more than that.
 func endedEvent(s Session, e End) Event {
-	actor, ip := e.By, ""
-	switch actor {
-	case string(s.UserID):
+	ip := ""
+	if e.By == string(s.UserID) {
 		ip = e.IP
-	case ActorSystem:
-	default:
-		actor = ActorAdmin
 	}
-	return newEvent(EventSessionEnded, AudienceUser, s.UserID, s.ID, actor, ip).
+	return newEvent(EventSessionEnded, AudienceUser, s.UserID, s.ID, shownTo(s.UserID, e.By), ip).
 		with(DetailReason, string(e.Reason)).with(DetailRevocation, e.Job)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,6 +26,8 @@ type round struct {
 	live   []Session
 	ended  []ID
 	failed error
+
+	told atomic.Bool // somebody has been told of those that ended
 }
 
 // Join takes part in the user's next round, which the first to come does.
@@ -120,10 +123,10 @@ func (r *Registry) keepLimit(ctx context.Context, s Session) (evicted []ID, err 
 		return nil, nil
 	case at < 0 || slices.Contains(kept.ended, s.ID):
 		return nil, r.outrun(ctx, s)
-	case at == len(kept.live)-1:
+	case kept.told.CompareAndSwap(false, true):
 		return kept.ended, nil
 	default:
-		return nil, nil // the newest has taken their place, and is told
+		return nil, nil // another of the sign-ins that have taken their place has been told
 	}
 }
 

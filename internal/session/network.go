@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -56,7 +55,11 @@ func (p Policy) judgeNetwork(s Session, from Origin, now time.Time) (verdict, Ne
 	if p.IPPolicy == IPOff || p.IPPolicy == "" || !from.IP.IsValid() || networks == (Networks{}) {
 		return networkSame, networks
 	}
-	if slices.ContainsFunc(networks[:], func(known netip.Prefix) bool { return p.within(known, from.IP) }) {
+	trusted := networks[:]
+	if p.IPPolicy == IPStrict { // what a user has been warned of under another policy is no home
+		trusted = networks[:OwnNetworks]
+	}
+	if slices.ContainsFunc(trusted, func(known netip.Prefix) bool { return p.within(known, from.IP) }) {
 		return networkSame, networks
 	}
 	own := &networks[family(from.IP)]
@@ -167,11 +170,9 @@ func (r *Registry) endMoved(ctx context.Context, s Session, from Origin) error {
 
 func ipAlert(s Session, from Origin) Alert {
 	a := Alert{Type: AlertIPChanged, SessionID: s.ID, IPAddress: from.Address(), PreviousIPAddress: s.IPAddress}
-	if known := s.Networks[family(from.IP)]; known.IsValid() {
-		a.PreviousIPAddress = known.Addr().String()
-		if !known.IsSingleIP() {
-			a.PreviousIPAddress += "/" + strconv.Itoa(known.Bits())
-		}
+	known := s.Networks[family(from.IP)]
+	if began, err := netip.ParseAddr(s.IPAddress); known.IsValid() && (err != nil || !known.Contains(began)) {
+		a.PreviousIPAddress = known.Addr().String() // of the other family than the sign-in's, learned since
 	}
 	return a
 }

@@ -111,7 +111,7 @@ func TestNetworksOfASessionThatBegins(t *testing.T) {
 
 func TestIPAlertNamesTheNetworkUntilThen(t *testing.T) {
 	s := Session{ID: "one", IPAddress: "203.0.113.7", Networks: Networks{1: netip.MustParsePrefix("2001:db8:7::/64")}}
-	for ip, want := range map[string]string{"198.51.100.9": "203.0.113.7", "2001:db8:8::1": "2001:db8:7::/64"} {
+	for ip, want := range map[string]string{"198.51.100.9": "203.0.113.7", "2001:db8:8::1": "2001:db8:7::"} {
 		got := ipAlert(s, Origin{IP: netip.MustParseAddr(ip)})
 		if got.Type != AlertIPChanged || got.SessionID != "one" || got.IPAddress != ip || got.PreviousIPAddress != want {
 			t.Errorf("%+v", got)

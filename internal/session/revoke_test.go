@@ -62,7 +62,7 @@ func TestRevokingAUserEndsEverythingEverywhere(t *testing.T) {
 			}
 		}
 		for _, s := range []session.Session{first, second} {
-			if got := w.ended(s.ID, session.ReasonAdminRevoked); got.EndedBy != "boss" {
+			if got := w.ended(s.ID, session.ReasonAdminRevoked); got.EndedBy != "admin" {
 				t.Errorf("ended by %q", got.EndedBy)
 			}
 		}

@@ -182,6 +182,9 @@ func (st *states) Account(ctx context.Context, uid UserID, maxAge time.Duration)
 	u.mu.Lock()
 	known, checked, doubted := u.account, u.checked, u.doubted
 	u.mu.Unlock()
+	if known.Missing { // it may be created at any moment
+		maxAge = min(maxAge, missingPause)
+	}
 	fresh := !checked.IsZero() && time.Since(checked) < maxAge
 	if maxAge > 0 {
 		st.meter.CacheAsked("account", fresh)
