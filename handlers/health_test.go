@@ -128,8 +128,8 @@ func TestReadyOutlivesWhoAsked(t *testing.T) {
 		gone, hangUp := context.WithCancel(w.t.Context())
 		time.AfterFunc(500*time.Millisecond, hangUp)
 		var first sync.WaitGroup
-		first.Go(func() { //nolint:contextcheck // the request brings it
-			w.do("GET", "/readyz", "", func(r *http.Request) { *r = *r.WithContext(gone) })
+		first.Go(func() {
+			w.do("GET", "/readyz", "", func(r *http.Request) { *r = *r.WithContext(gone) }) //nolint:contextcheck // the request brings it
 		})
 		<-time.After(600 * time.Millisecond)
 		w.do("GET", "/readyz", "").want(http.StatusOK)

@@ -26,10 +26,13 @@ type Ending struct {
 
 // newEnding is the end of a session with its notice and its events: what there is to tell beyond that it has ended.
 func newEnding(s Session, e End, events ...Event) Ending {
-	e.By = shownTo(s.UserID, e.By) // the user may read the document
+	event := endedEvent(s, e)
+	if e.By != ActorCLI {
+		e.By = shownTo(s.UserID, e.By) // the user may read the document
+	}
 	return Ending{Session: s, End: e, Record: Record{
 		Notices: []Notice{NewNotice(NoticeEnded, s.UserID, e.Reason, s.ID)},
-		Events:  append([]Event{endedEvent(s, e)}, events...),
+		Events:  append([]Event{event}, events...),
 	}}
 }
 
