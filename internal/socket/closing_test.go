@@ -154,6 +154,7 @@ func TestAReaderThatStopsIsCutAndTheOthersAreNotHarmed(t *testing.T) {
 		if n := w.hub.Sockets(); n != 99 {
 			w.Errorf("%d sockets after the write timeout", n)
 		}
+		w.counts.want(w.T, map[wire.CloseCode]int{wire.CloseSlow: 1})
 		stopped.browse().wantClosed(websocket.CloseAbnormalClosure, "", "")
 		w.push("ana", 1)
 		for _, tab := range others {

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"errors"
+	"net"
 	"sync"
 	"time"
 
@@ -109,7 +110,8 @@ func (c *conn) write() {
 		if err == nil && f.kind != websocket.CloseMessage {
 			continue
 		}
-		c.stop()
+		var late net.Error
+		c.stop(errors.As(err, &late) && late.Timeout())
 		if err != nil && !errors.Is(err, websocket.ErrCloseSent) { // which gorilla does by itself on a protocol error
 			c.hangUp()
 			return
@@ -135,10 +137,11 @@ func (c *conn) next() (f frame, deadline time.Time, ok bool) {
 	return f, deadline, true
 }
 
-// stop ends writing for good.
-func (c *conn) stop() {
+// stop ends writing for good. Slow: because the other side does not read.
+func (c *conn) stop(slow bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.slow = c.slow || slow
 	c.queue, c.writing, c.closeBy = nil, false, time.Now()
 }
 
