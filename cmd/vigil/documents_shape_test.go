@@ -153,8 +153,13 @@ func testNoticeDocuments(t *testing.T, s *scenario, docs map[string]map[string]a
 			return alert["type"] == "impossible_travel" && alert["sessionId"] == s.phone && isNumber(alert["distanceKm"])
 		},
 		"changed rights": func(doc map[string]any) bool { return doc["kind"] == "claims" && doc["userId"] == "ben" },
-		"a mass revocation": func(doc map[string]any) bool {
-			return reflect.DeepEqual(doc["userIds"], []any{s.gang.uid(), s.gang.uid()}) && doc["reason"] == "admin_revoked"
+		"a mass revocation of one user's": func(doc map[string]any) bool {
+			ids, _ := doc["noticeIds"].([]any)
+			return doc["userId"] == s.gang.uid() && len(ids) == 2 && doc["userIds"] == nil && doc["reason"] == "admin_revoked"
+		},
+		"a mass revocation of several users'": func(doc map[string]any) bool {
+			users, _ := doc["userIds"].([]any)
+			return len(users) == 2 && users[0] != users[1] && doc["userId"] == "" && doc["reason"] == "admin_revoked"
 		},
 	} {
 		if len(where(docs, holds)) == 0 {

@@ -17,6 +17,7 @@ import (
 
 const (
 	adminIP   = "198.51.100.1"
+	crowdIP   = "198.51.100.200"
 	movedIP   = "192.0.2.200" // of Ana, later
 	adminNote = "a note for admins"
 	oddUID    = "odd/uid" // no document can be called so
@@ -228,11 +229,16 @@ func (s *scenario) administration() {
 	s.gang = s.newcomer(nil)
 	s.gang.begin(p, nil)
 	s.gang.again().begin(p, nil)
-	job := p.want(http.StatusAccepted, "", http.MethodPost, "/v1/admin/revocations", token,
-		map[string]any{"filter": map[string]any{"userId": s.gang.uid()}, "reason": adminNote}, from(adminIP))
-	eventually(s.TB, "the mass revocation is done", func() bool {
-		return p.call(http.MethodGet, "/v1/admin/revocations/"+job.text("id"), token, nil, from(adminIP)).text("state") == "done"
-	})
+	for range 2 {
+		s.newcomer(nil).begin(p, nil, from(crowdIP))
+	}
+	for _, filter := range []map[string]any{{"userId": s.gang.uid()}, {"ip": crowdIP}} {
+		job := p.want(http.StatusAccepted, "", http.MethodPost, "/v1/admin/revocations", token,
+			map[string]any{"filter": filter, "reason": adminNote}, from(adminIP))
+		eventually(s.TB, "the mass revocation is done", func() bool {
+			return p.call(http.MethodGet, "/v1/admin/revocations/"+job.text("id"), token, nil, from(adminIP)).text("state") == "done"
+		})
+	}
 	p.want(http.StatusOK, "", http.MethodPost, "/v1/admin/sweep", token, why, from(adminIP))
 }
 
