@@ -101,6 +101,19 @@ func TestCalls(t *testing.T) {
 	}
 }
 
+// TestJobEndsHasTime: counting very many takes longer than a call, and is all that a mass revocation has to go by.
+func TestJobEndsHasTime(t *testing.T) {
+	var left time.Duration
+	s, _ := intercepted(t, func(ctx context.Context, _ string, call func() error) error {
+		until, _ := ctx.Deadline()
+		left = time.Until(until)
+		return call()
+	})
+	if _, err := s.JobEnds(t.Context(), "job"); err != nil || left <= callTimeout {
+		t.Errorf("%s left, error %v", left, err)
+	}
+}
+
 // TestCreateReturnsWithItsContext: the roll-back that Google's client makes of a transaction is not waited for.
 func TestCreateReturnsWithItsContext(t *testing.T) {
 	release, began := make(chan struct{}), make(chan struct{})
