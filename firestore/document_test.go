@@ -115,7 +115,7 @@ func TestRecordDocuments(t *testing.T) {
 		Actor: "ana", IPAddress: "203.0.113.7", Details: map[string]string{"alert": "new_country", "country": "M\xff"},
 	}
 	bare := session.Event{ID: "bare", Type: session.EventLimitsConfigured, Audience: session.AudienceAdmin}
-	mail := &session.Mail{To: "ana@example.com", Subject: "subject", Text: "text", HTML: "<p>html</p>", Device: "phone"}
+	mail := &session.Mail{UserID: "ana", To: "ana@example.com", Subject: "subject", Text: "text", HTML: "<p>html</p>", Device: "phone"}
 	rec := session.Record{Notices: []session.Notice{alert}, Events: []session.Event{event, bare}, Mail: mail}
 	if _, created, err := s.Create(t.Context(), from, rec); err != nil || !created {
 		t.Fatalf("created %t, error %v", created, err)
@@ -141,7 +141,7 @@ func TestRecordDocuments(t *testing.T) {
 		t.Fatalf("%d mails, error %v", len(sent), err)
 	}
 	wantDocument(t, s, "mail/"+sent[0].Ref.ID, fields{
-		"to": []any{"ana@example.com"}, "message": fields{"subject": "subject", "text": "text", "html": "<p>html</p>"},
+		"userId": "ana", "to": []any{"ana@example.com"}, "message": fields{"subject": "subject", "text": "text", "html": "<p>html</p>"},
 		"createdAt": anyTime, "purgeAt": anyTime,
 	})
 	sum := sha256.Sum256([]byte("phone"))

@@ -223,7 +223,7 @@ func TestOutage(t *testing.T) {
 		"Enable": func(ctx context.Context) error { return s.Enable(ctx, "ana") },
 		"Erase":  func(ctx context.Context) error { return s.Erase(ctx, "ana") },
 		"Search": func(ctx context.Context) error {
-			_, err := s.Search(ctx, session.Filter{}, session.Cursor{}, 1)
+			_, _, err := s.Search(ctx, session.Filter{}, session.Cursor{}, 1)
 			return err
 		},
 		"Count": func(ctx context.Context) error { _, err := s.Count(ctx, session.Filter{}); return err },
@@ -250,8 +250,13 @@ func TestOutage(t *testing.T) {
 			_, _, err := s.UpdateJob(ctx, session.MassRevocation{ID: "job"})
 			return err
 		},
-		"RunningJobs":   func(ctx context.Context) error { _, err := s.RunningJobs(ctx, 1); return err },
-		"JobEnds":       func(ctx context.Context) error { _, err := s.JobEnds(ctx, "job"); return err },
+		"RunningJobs": func(ctx context.Context) error { _, err := s.RunningJobs(ctx, 1); return err },
+		"JobEnds": func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, time.Second) // as Revoke below
+			defer cancel()
+			_, err := s.JobEnds(ctx, "job")
+			return err
+		},
 		"TokensRevoked": func(ctx context.Context) error { return s.TokensRevoked(ctx, "ana", time.Now()) },
 		"PendingUsers":  func(ctx context.Context) error { _, err := s.PendingUsers(ctx, time.Now(), 1); return err },
 		"Publish":       func(ctx context.Context) error { return s.Publish(ctx, n) },

@@ -207,6 +207,8 @@ func (s *Store) RunningJobs(ctx context.Context, limit int) ([]session.MassRevoc
 
 // JobEnds implements [session.Jobs].
 func (s *Store) JobEnds(ctx context.Context, id string) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, scanTimeout)
+	defer cancel()
 	count, err := s.count(ctx, s.events().
 		Where("type", "==", string(session.EventSessionEnded)).
 		Where("audience", "==", string(session.AudienceUser)).

@@ -52,6 +52,7 @@ func (s *Store) mailWrites(ctx context.Context, m *session.Mail) ([]write, error
 		claim.do, claim.version = update, snaps[0].UpdateTime
 	}
 	return []write{claim, {ref: mail, do: create, data: map[string]any{
+		"userId":    string(m.UserID),
 		"to":        []string{text(m.To)},
 		"message":   map[string]string{"subject": text(m.Subject), "text": text(m.Text), "html": text(m.HTML)},
 		"createdAt": firestore.ServerTimestamp,

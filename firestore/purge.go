@@ -32,12 +32,12 @@ func (s *Store) Purge(ctx context.Context, now time.Time, limit int) (sessions i
 			}
 		}
 	}
-	few := []*firestore.CollectionRef{s.users(), s.jobs(), s.mailed()}
+	others := []firestore.Query{s.notices().Where("shard", "==", everyShard), s.users().Query, s.jobs().Query, s.mailed().Query}
 	if s.mailCollection != "" {
-		few = append(few, s.mails())
+		others = append(others, s.mails().Query)
 	}
-	for _, kept := range few {
-		n, err := s.purge(ctx, kept.Query, now, rest)
+	for _, kept := range others {
+		n, err := s.purge(ctx, kept, now, rest)
 		if rest -= n; err != nil {
 			return sessions, true, session.Unavailable(op, err)
 		}

@@ -2,7 +2,6 @@ package firestore
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"cloud.google.com/go/firestore"
@@ -13,70 +12,74 @@ import (
 // filteredPage is how many sessions are read at once, at least, when some of them may not pass.
 const filteredPage = 100
 
-// present is how near to now a moment must be for [Store.Count] to take it for now.
-const present = time.Minute
+// searchTimeout bounds a search, which reads about [session.SearchReads] sessions: a mass revocation must not wait for it longer.
+const searchTimeout = 8 * time.Second
 
 // Search implements [session.Archive].
-func (s *Store) Search(ctx context.Context, f session.Filter, after session.Cursor, limit int) ([]session.Session, error) {
-	const op = "search"
-	if limit <= 0 {
-		return nil, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, scanTimeout)
+func (s *Store) Search(ctx context.Context, f session.Filter, after session.Cursor, limit int) (found []session.Session, next *session.Cursor, err error) {
+	ctx, cancel := context.WithTimeout(ctx, searchTimeout)
 	defer cancel()
-	var found []session.Session
-	var err error
-	if !f.ActiveBefore.IsZero() && f.UserID != "" {
-		found, err = s.searchUser(ctx, f, after, limit)
-	} else {
-		found, err = s.searchAll(ctx, f, after, limit)
-	}
-	if err != nil {
-		return nil, session.Unavailable(op, err)
-	}
-	return found, nil
-}
-
-// searchAll searches in the order of the queries.
-func (s *Store) searchAll(ctx context.Context, f session.Filter, after session.Cursor, limit int) (found []session.Session, err error) {
+	l := look{Store: s, f: f, after: after, limit: limit, reads: max(limit, session.SearchReads), reached: after}
 	queries, exact := s.queries(f, after)
 	for _, q := range queries {
-		size := limit - len(found)
+		if l.enough() {
+			return l.found, &l.reached, nil
+		}
+		size := limit - len(l.found)
 		if !exact {
 			size = max(size, filteredPage)
 		}
-		err := s.scan(ctx, q, min(size, pageSize), func(page []*firestore.DocumentSnapshot) (bool, error) {
-			sessions, err := readSessions(page)
-			for _, each := range sessions {
-				if f.Passes(each) && len(found) < limit {
-					found = append(found, each)
-				}
-			}
-			return len(found) < limit, err
+		err := s.scan(ctx, q, min(size, max(l.reads, filteredPage), pageSize), func(page []*firestore.DocumentSnapshot) (bool, error) {
+			l.at(ctx, page)
+			return !l.enough(), nil
 		})
-		if err != nil || len(found) == limit {
-			return found, err
+		if err != nil {
+			return nil, nil, session.Unavailable("search", err)
 		}
 	}
-	return found, nil
+	if l.enough() {
+		return l.found, &l.reached, nil
+	}
+	return l.found, nil, nil
 }
 
-// searchUser searches one user's sessions in the order of their activity: they are few, and all others many.
-func (s *Store) searchUser(ctx context.Context, f session.Filter, after session.Cursor, limit int) (found []session.Session, err error) {
-	order := func(a, b session.Session) int { return f.CursorOf(a).Compare(f.CursorOf(b)) }
-	query := s.equal(f).OrderBy(firestore.DocumentID, firestore.Asc)
-	err = s.scan(ctx, query, pageSize, func(page []*firestore.DocumentSnapshot) (bool, error) {
-		sessions, err := readSessions(page)
-		for _, each := range sessions {
-			if f.Passes(each) && (after == session.Cursor{} || f.CursorOf(each).Compare(after) > 0) {
-				found = append(found, each)
-			}
+// look is one call of [Store.Search].
+type look struct {
+	*Store
+	f       session.Filter
+	after   session.Cursor
+	limit   int
+	reads   int // that are left
+	found   []session.Session
+	reached session.Cursor
+}
+
+// at looks at a page for what passes, and notes how far that is.
+func (l *look) at(ctx context.Context, page []*firestore.DocumentSnapshot) {
+	for _, snap := range page {
+		if len(l.found) == l.limit {
+			return
 		}
-		slices.SortFunc(found, order)
-		found = found[:min(limit, len(found))]
-		return true, err
-	})
-	return found, err
+		l.reads--
+		if place := placeOf(snap, l.f); place.ID.Valid() { // no search goes on at a name that no session has
+			l.reached = place
+		}
+		if each, ok := l.readable(ctx, snap); ok && l.f.Passes(each) {
+			l.found = append(l.found, each)
+		}
+	}
+}
+
+// enough reports whether the call is over before its last session, from where the next one can go on.
+func (l *look) enough() bool { return len(l.found) >= l.limit || l.reads <= 0 && l.reached != l.after }
+
+// placeOf is the place of a document in a search with f, whether or not it can be read as a session.
+func placeOf(snap *firestore.DocumentSnapshot, f session.Filter) session.Cursor {
+	place := session.Cursor{ID: session.ID(snap.Ref.ID)}
+	if f.ByActivity() {
+		place.LastActive, _ = snap.Data()["lastActive"].(time.Time)
+	}
+	return place
 }
 
 // equal asks for the sessions that have what f asks for.
@@ -99,12 +102,12 @@ func (s *Store) equal(f session.Filter) firestore.Query {
 // queries returns the queries which, one after the other, bring in the order of f what comes after the cursor, and whether
 // they bring only what f lets pass.
 func (s *Store) queries(f session.Filter, after session.Cursor) (queries []firestore.Query, exact bool) {
-	if f.ActiveBefore.IsZero() {
+	if !f.ByActivity() {
 		q := s.equal(f).OrderBy(firestore.DocumentID, firestore.Asc)
 		if nameable(string(after.ID)) {
 			q = q.StartAfter(string(after.ID))
 		}
-		return []firestore.Query{q}, f.CreatedBefore.IsZero()
+		return []firestore.Query{q}, f.CreatedBefore.IsZero() && f.ActiveBefore.IsZero()
 	}
 	first := 0
 	if after.ID.Valid() {
@@ -130,72 +133,37 @@ func (s *Store) activeBefore(f session.Filter, shard int) firestore.Query {
 	return q.Where("lastActive", "<", micro(f.ActiveBefore.Add(time.Microsecond-1)))
 }
 
-// indexed reports whether f, which asks for ActiveBefore, asks for nothing else that no index of a shard has.
+// indexed reports whether f asks for ActiveBefore, and for nothing else that no index of a shard has.
 func indexed(f session.Filter) bool {
-	return f == session.Filter{Status: f.Status, ActiveBefore: f.ActiveBefore}
+	return f.ByActivity() && f == session.Filter{Status: f.Status, ActiveBefore: f.ActiveBefore}
 }
 
-// Count implements [session.Archive]. It takes a CreatedBefore that is hardly past for now, and then counts without reading.
-func (s *Store) Count(ctx context.Context, f session.Filter) (int, error) {
-	const op = "count"
-	ctx, cancel := context.WithTimeout(ctx, scanTimeout)
+// Count implements [session.Archive].
+func (s *Store) Count(ctx context.Context, f session.Filter) (count int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if s.clock.Now().Sub(f.CreatedBefore) < present {
-		f.CreatedBefore = time.Time{}
-	}
-	var count int
-	var err error
-	switch {
-	case f.ActiveBefore.IsZero() && f.CreatedBefore.IsZero():
-		count, err = s.count(ctx, s.equal(f))
-	case indexed(f):
+	f.CreatedBefore = time.Time{} // no index has it
+	if indexed(f) {
 		var counts [shards]int
 		err = eachShard(func(k int) (err error) { counts[k], err = s.count(ctx, s.activeBefore(f, k)); return err })
 		for _, n := range counts {
 			count += n
 		}
-	default:
-		count, err = s.countRead(ctx, f)
+	} else {
+		count, err = s.count(ctx, s.equal(f))
 	}
 	if err != nil {
-		return 0, session.Unavailable(op, err)
-	}
-	return count, nil
-}
-
-// countRead counts the sessions that pass f by reading what f is about.
-func (s *Store) countRead(ctx context.Context, f session.Filter) (count int, err error) {
-	queries, _ := s.queries(f, session.Cursor{})
-	if f.UserID != "" {
-		queries = []firestore.Query{s.equal(f).OrderBy(firestore.DocumentID, firestore.Asc)}
-	}
-	for _, q := range queries {
-		q = q.Select("userId", "status", "ipAddress", "device.type", "location.country", "lastActive", "createdAt")
-		err := s.scan(ctx, q, pageSize, func(page []*firestore.DocumentSnapshot) (bool, error) {
-			sessions, err := readSessions(page)
-			for _, each := range sessions {
-				if f.Passes(each) {
-					count++
-				}
-			}
-			return true, err
-		})
-		if err != nil {
-			return 0, err
-		}
+		return 0, session.Unavailable("count", err)
 	}
 	return count, nil
 }
 
 // ActiveByUser implements [session.Archive].
 func (s *Store) ActiveByUser(ctx context.Context, after session.Session, limit int) ([]session.Session, error) {
-	if limit <= 0 {
-		return nil, nil
-	}
 	q := s.sessions().Where("status", "==", string(session.StatusActive)).
-		OrderBy("userId", firestore.Asc).OrderBy(firestore.DocumentID, firestore.Asc).Limit(limit)
+		OrderBy("userId", firestore.Asc).OrderBy(firestore.DocumentID, firestore.Asc)
 	if nameable(string(after.ID)) {
 		q = q.StartAfter(string(after.UserID), string(after.ID))
 	}
-	return s.list(ctx, "active sessions", q, nil)
+	return s.first(ctx, "active sessions", q, limit)
 }

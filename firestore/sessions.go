@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -44,19 +46,20 @@ func readSession(snap *firestore.DocumentSnapshot) (found session.Session, write
 	if err := snap.DataTo(&doc); err != nil {
 		return session.Session{}, "", err
 	}
+	if doc.SessionID != snap.Ref.ID {
+		return session.Session{}, "", fmt.Errorf("the document %s calls itself %q", snap.Ref.ID, doc.SessionID)
+	}
 	found, err = doc.session(snap.UpdateTime)
 	return found, doc.WriteID, err
 }
 
-func readSessions(snaps []*firestore.DocumentSnapshot) ([]session.Session, error) {
-	found := make([]session.Session, len(snaps))
-	for i, snap := range snaps {
-		var err error
-		if found[i], _, err = readSession(snap); err != nil {
-			return nil, err
-		}
+// readable reads one session of many. One that is not of our making must not stop the others.
+func (s *Store) readable(ctx context.Context, snap *firestore.DocumentSnapshot) (found session.Session, ok bool) {
+	found, _, err := readSession(snap)
+	if err != nil {
+		s.log.ErrorContext(ctx, "unreadable session", slog.String("session", snap.Ref.ID), slog.Any("error", err))
 	}
-	return found, nil
+	return found, err == nil
 }
 
 // UserSessions implements [session.Store].
@@ -65,30 +68,41 @@ func (s *Store) UserSessions(ctx context.Context, uid session.UserID, all bool) 
 	if !all {
 		query = query.Where("status", "==", string(session.StatusActive))
 	}
-	return s.list(ctx, "user sessions", query, func(a, b *firestore.DocumentSnapshot) int {
+	snaps, err := s.page(ctx, query)
+	if err != nil {
+		return nil, session.Unavailable("user sessions", err)
+	}
+	slices.SortFunc(snaps, func(a, b *firestore.DocumentSnapshot) int {
 		return cmp.Or(a.CreateTime.Compare(b.CreateTime), cmp.Compare(a.Ref.ID, b.Ref.ID))
 	})
+	found := make([]session.Session, 0, len(snaps))
+	for _, snap := range snaps {
+		if each, ok := s.readable(ctx, snap); ok {
+			found = append(found, each)
+		}
+	}
+	return found, nil
 }
 
 // RecentSessions implements [session.Store].
 func (s *Store) RecentSessions(ctx context.Context, uid session.UserID, limit int) ([]session.Session, error) {
+	query := s.sessions().Where("userId", "==", string(uid)).OrderBy("createdAt", firestore.Desc)
+	return s.first(ctx, "recent sessions", query, limit)
+}
+
+// first reads the first sessions of a query that has an order, up to limit of them.
+func (s *Store) first(ctx context.Context, op string, q firestore.Query, limit int) (found []session.Session, err error) {
 	if limit <= 0 {
 		return nil, nil
 	}
-	query := s.sessions().Where("userId", "==", string(uid)).OrderBy("createdAt", firestore.Desc).Limit(limit)
-	return s.list(ctx, "recent sessions", query, nil)
-}
-
-// list reads the sessions of a query, in its order if there is no other.
-func (s *Store) list(ctx context.Context, op string, q firestore.Query, order func(a, b *firestore.DocumentSnapshot) int) ([]session.Session, error) {
-	snaps, err := s.page(ctx, q)
-	if err != nil {
-		return nil, session.Unavailable(op, err)
-	}
-	if order != nil {
-		slices.SortFunc(snaps, order)
-	}
-	found, err := readSessions(snaps)
+	err = s.scan(ctx, q, limit, func(page []*firestore.DocumentSnapshot) (bool, error) {
+		for _, snap := range page {
+			if each, ok := s.readable(ctx, snap); ok && len(found) < limit {
+				found = append(found, each)
+			}
+		}
+		return len(found) < limit, nil
+	})
 	if err != nil {
 		return nil, session.Unavailable(op, err)
 	}

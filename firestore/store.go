@@ -20,7 +20,7 @@ const (
 	// revokeTimeout bounds the commit of a revocation. It is longer than a lock can be held up: Firestore answers
 	// Aborted after some seconds of waiting for one, and the revocation tries again.
 	revokeTimeout = 30 * time.Second
-	// scanTimeout bounds what reads or writes page after page; each page has callTimeout.
+	// scanTimeout bounds what reads or writes page after page, each of which has callTimeout, and a count of very many.
 	scanTimeout = time.Minute
 	// pageSize bounds what is held in memory at once.
 	pageSize = 500
@@ -157,10 +157,8 @@ func eachShard(f func(shard int) error) error {
 	return errors.Join(failures[:]...)
 }
 
-// count counts the documents of a query without reading them.
+// count counts the documents of a query without reading them. For very many that takes longer than a call.
 func (s *Store) count(ctx context.Context, q firestore.Query) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	result, err := q.NewAggregationQuery().WithCount("count").Get(ctx)
 	if err != nil {
 		return 0, err

@@ -101,6 +101,19 @@ func TestCalls(t *testing.T) {
 	}
 }
 
+// TestJobEndsHasTime: counting very many takes longer than a call, and is all that a mass revocation has to go by.
+func TestJobEndsHasTime(t *testing.T) {
+	var left time.Duration
+	s, _ := intercepted(t, func(ctx context.Context, _ string, call func() error) error {
+		until, _ := ctx.Deadline()
+		left = time.Until(until)
+		return call()
+	})
+	if _, err := s.JobEnds(t.Context(), "job"); err != nil || left <= callTimeout {
+		t.Errorf("%s left, error %v", left, err)
+	}
+}
+
 // TestCreateReturnsWithItsContext: the roll-back that Google's client makes of a transaction is not waited for.
 func TestCreateReturnsWithItsContext(t *testing.T) {
 	release, began := make(chan struct{}), make(chan struct{})
@@ -216,18 +229,8 @@ func TestForeignDocuments(t *testing.T) {
 		}
 	}
 	for name, call := range map[string]func() error{
-		"Create":         func() error { _, _, err := s.Create(t.Context(), from, session.Record{}); return err },
-		"Session":        func() error { _, err := s.Session(t.Context(), from.ID); return err },
-		"UserSessions":   func() error { _, err := s.UserSessions(t.Context(), "ana", true); return err },
-		"RecentSessions": func() error { _, err := s.RecentSessions(t.Context(), "ana", 1); return err },
-		"Search": func() error {
-			_, err := s.Search(t.Context(), session.Filter{UserID: "ana"}, session.Cursor{}, 1)
-			return err
-		},
-		"Search of broken networks": func() error {
-			_, err := s.Search(t.Context(), session.Filter{UserID: "cem"}, session.Cursor{}, 1)
-			return err
-		},
+		"Create":                       func() error { _, _, err := s.Create(t.Context(), from, session.Record{}); return err },
+		"Session":                      func() error { _, err := s.Session(t.Context(), from.ID); return err },
 		"Session with broken networks": func() error { _, err := s.Session(t.Context(), moved); return err },
 		"Erase":                        func() error { return s.Erase(t.Context(), "ana") },
 		"UserEvents":                   func() error { _, err := s.UserEvents(t.Context(), "ana", session.EventCursor{}, 1); return err },

@@ -66,7 +66,7 @@ func validEvents(c session.EventCursor) bool {
 // validSessions returns whether a search with f may go on at a cursor: it has the members that the order of the search has.
 func validSessions(f session.Filter) func(session.Cursor) bool {
 	return func(c session.Cursor) bool {
-		if f.ActiveBefore.IsZero() {
+		if !f.ByActivity() {
 			return c.ID.Valid() && c.LastActive.IsZero()
 		}
 		return c.ID.Valid() && sensibleTime(c.LastActive) && inUTC(c.LastActive)

@@ -85,9 +85,9 @@ func (s *store) Revoke(ctx context.Context, n session.Notice, d session.Decree) 
 	return s.Store.Revoke(ctx, n, d)
 }
 
-func (s *store) Search(ctx context.Context, f session.Filter, after session.Cursor, limit int) ([]session.Session, error) {
+func (s *store) Search(ctx context.Context, f session.Filter, after session.Cursor, limit int) ([]session.Session, *session.Cursor, error) {
 	if err := s.answers(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return s.Store.Search(ctx, f, after, limit)
 }

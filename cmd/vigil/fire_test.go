@@ -208,7 +208,7 @@ func TestMassRevocationOutlivesItsInstance(t *testing.T) {
 		t.Errorf("%d ended, want %d", ended, crowd)
 	}
 	store := w.store(host, 0)
-	active, err := store.Search(t.Context(), session.Filter{Status: session.StatusActive}, session.Cursor{}, crowd)
+	active, _, err := store.Search(t.Context(), session.Filter{Status: session.StatusActive}, session.Cursor{}, crowd)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,18 +10,24 @@ import (
 	"github.com/vigilhq/vigil/internal/session"
 )
 
-// Search implements [session.Archive].
-func (m *Store) Search(ctx context.Context, f session.Filter, after session.Cursor, limit int) ([]session.Session, error) {
+// Search implements [session.Archive]. It looks at no more than a store would that has to read what it looks at.
+func (m *Store) Search(ctx context.Context, f session.Filter, after session.Cursor, limit int) (found []session.Session, next *session.Cursor, err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, session.Unavailable("search", err)
+		return nil, nil, session.Unavailable("search", err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	found := m.choose(func(s session.Session) bool {
-		return f.Passes(s) && (after == (session.Cursor{}) || f.CursorOf(s).Compare(after) > 0)
-	})
-	slices.SortFunc(found, func(a, b session.Session) int { return f.CursorOf(a).Compare(f.CursorOf(b)) })
-	return found[:min(limit, len(found))], nil
+	rest := m.choose(func(s session.Session) bool { return after == (session.Cursor{}) || f.CursorOf(s).Compare(after) > 0 })
+	slices.SortFunc(rest, func(a, b session.Session) int { return f.CursorOf(a).Compare(f.CursorOf(b)) })
+	for i, s := range rest {
+		if len(found) == limit || i == max(limit, session.SearchReads) {
+			return found, &after, nil
+		}
+		if after = f.CursorOf(s); f.Passes(s) {
+			found = append(found, s)
+		}
+	}
+	return found, nil, nil
 }
 
 func (m *Store) choose(passes func(session.Session) bool) []session.Session {

@@ -48,9 +48,20 @@ func (m *Store) Mails() []session.Mail {
 	kept := slices.SortedFunc(maps.Values(m.mails), func(a, b mail) int { return a.at.Compare(b.at) })
 	var mails []session.Mail
 	for _, sent := range kept {
-		mails = append(mails, sent.Mail)
+		if sent.Mail != (session.Mail{}) {
+			mails = append(mails, sent.Mail)
+		}
 	}
 	return mails
+}
+
+// eraseMails forgets what a user's mails say, and not that there were any. The caller holds m.mu.
+func (m *Store) eraseMails(uid session.UserID) {
+	for device, sent := range m.mails {
+		if sent.UserID == uid {
+			m.mails[device] = mail{at: sent.at}
+		}
+	}
 }
 
 // Append implements [session.Trail].

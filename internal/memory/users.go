@@ -109,5 +109,6 @@ func (m *Store) Erase(ctx context.Context, uid session.UserID) error {
 			m.events[i] = m.events[i].Erased()
 		}
 	}
+	m.eraseMails(uid)
 	return nil
 }

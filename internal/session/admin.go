@@ -94,7 +94,7 @@ func (r *Registry) exists(ctx context.Context, uid UserID) error {
 }
 
 const (
-	// searchBatch is how many sessions are read at a time, and searchScan how many at most for one page.
+	// searchBatch is how many sessions are asked for at a time, and searchScan about how many are looked at for one page.
 	searchBatch = 500
 	searchScan  = 2000
 )
@@ -104,7 +104,7 @@ const (
 func (r *Registry) Search(ctx context.Context, f Filter, after Cursor, size int) (page []Session, next *Cursor, err error) {
 	for scanned, ask := 0, size; scanned < searchScan; ask *= 2 { // usually all pass, and the first is enough
 		ask = min(ask, searchBatch, searchScan-scanned)
-		batch, err := r.archive.Search(ctx, f.stored(), after, ask)
+		batch, rest, err := r.archive.Search(ctx, f.stored(), after, ask)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -118,12 +118,21 @@ func (r *Registry) Search(ctx context.Context, f Filter, after Cursor, size int)
 				return page, &after, nil
 			}
 		}
-		if len(batch) < ask {
+		if rest == nil {
 			return page, nil, nil
 		}
-		scanned += len(batch)
+		after = *rest
+		scanned += looked(len(batch), ask)
 	}
 	return page, &after, nil
+}
+
+// looked is about how many sessions the store has looked at to find some although more follow.
+func looked(found, asked int) int {
+	if found < asked {
+		return SearchReads
+	}
+	return found
 }
 
 // stored is what to ask a store for to find all that pass f as they are now: time may have ended what is stored as active.

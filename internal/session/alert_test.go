@@ -192,6 +192,9 @@ func TestTheSignInMailIsPartOfTheCreation(t *testing.T) {
 			}
 		}
 		sent(1)
+		if got := w.data.Mails()[0].UserID; got != "ana" {
+			t.Errorf("a mail of %q", got)
+		}
 		if want := []letter{{"ana@example.com", in.Language}}; !slices.Equal(composed, want) {
 			t.Errorf("composed %v", composed)
 		}

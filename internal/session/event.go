@@ -112,6 +112,7 @@ type Record struct {
 // Mail is a message to a user, in the words of the Firebase extension "Trigger Email"
 // (https://firebase.google.com/docs/extensions/official/firestore-send-email).
 type Mail struct {
+	UserID  UserID // whose it is, for [Users.Erase]; not sent
 	To      string
 	Subject string
 	Text    string

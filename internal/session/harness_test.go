@@ -93,8 +93,11 @@ func inWorld(t *testing.T, f func(w *world)) {
 }
 
 // start adds an instance.
-func (w *world) start() *instance {
-	i := &instance{store: sessiontest.NewOutage(w.data), inbox: session.NewInbox(feedResync)}
+func (w *world) start() *instance { return w.startOn(w.data) }
+
+// startOn is start with a store of the instance's own making in front of the one that all share.
+func (w *world) startOn(data sessiontest.Data) *instance {
+	i := &instance{store: sessiontest.NewOutage(data), inbox: session.NewInbox(feedResync)}
 	editor := w.editor
 	if editor == nil {
 		editor = w.accounts

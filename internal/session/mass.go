@@ -41,16 +41,18 @@ type MassRevocation struct {
 }
 
 const (
-	// exactScan is up to how many sessions are looked at one by one to say how many a mass revocation would end; beyond it the
-	// store counts, those included that time has ended and nobody has written down.
+	// exactScan is about how many sessions are looked at one by one to say how many a mass revocation would end; beyond it the
+	// store counts, those included that time has ended and nobody has written down, and perhaps others: see [Archive.Count].
 	exactScan = 2000
 	// sampleSize is how many sessions are shown of those that a mass revocation would end.
 	sampleSize = 10
-	// jobBatch is how many sessions are read between two marks of progress.
+	// jobBatch is how many sessions are asked for between two marks of progress.
 	jobBatch = 500
 	// jobLease is how long an instance may be silent before another goes on with its work: both may end sessions at the same
-	// time, each of which ends once.
+	// time, each of which ends once. No call that it makes between two marks may take as long.
 	jobLease = 20 * time.Second
+	// jobCall bounds those calls that could.
+	jobCall = 8 * time.Second
 	// maxRunningJobs is how many an instance looks at in one go.
 	maxRunningJobs = 20
 )
@@ -60,13 +62,12 @@ func (r *Registry) PreviewRevocation(ctx context.Context, actor Actor, f Filter)
 	f = r.massFilter(f)
 	var after Cursor
 	for scanned := 0; scanned < exactScan; {
-		batch, err := r.archive.Search(ctx, f, after, searchBatch)
+		batch, next, err := r.archive.Search(ctx, f, after, searchBatch)
 		if err != nil {
 			return 0, nil, err
 		}
 		now := r.clock.Now()
 		for _, s := range batch {
-			after = f.CursorOf(s)
 			if s = r.settled(s, now); s.ID == actor.Session || !f.Passes(s) {
 				continue
 			}
@@ -74,10 +75,11 @@ func (r *Registry) PreviewRevocation(ctx context.Context, actor Actor, f Filter)
 				sample = append(sample, s)
 			}
 		}
-		if len(batch) < searchBatch {
+		if next == nil {
 			return matched, sample, nil
 		}
-		scanned += len(batch)
+		after = *next
+		scanned += looked(len(batch), searchBatch)
 	}
 	all, err := r.archive.Count(ctx, f)
 	if actor.Session != "" && all > 0 {
@@ -148,21 +150,17 @@ func (r *Registry) WorkOnRevocations(ctx context.Context) error {
 		if j.Owner != r.worker && r.clock.Now().Before(j.LeaseUntil) {
 			continue
 		}
-		if err := r.work(ctx, j); err != nil {
+		if err := r.workOn(ctx, j); err != nil {
 			failures = append(failures, err)
 		}
 	}
 	return errors.Join(failures...)
 }
 
-// work does one mass revocation to its end, unless another instance takes it over.
-func (r *Registry) work(ctx context.Context, j MassRevocation) error {
+// workOn does one mass revocation to its end, unless another instance takes it over.
+func (r *Registry) workOn(ctx context.Context, j MassRevocation) error {
 	if j.Owner != "" { // whoever had it may have ended more than it has written down
-		ended, err := r.jobs.JobEnds(ctx, j.ID)
-		if err != nil {
-			return err
-		}
-		j.Ended = ended
+		j.Ended = r.jobEnds(ctx, j)
 	}
 	for ok := true; ok; {
 		j.Owner, j.LeaseUntil = r.worker, r.clock.Now().Add(jobLease)
@@ -172,30 +170,46 @@ func (r *Registry) work(ctx context.Context, j MassRevocation) error {
 		}
 		if r.clock.Now().After(j.CreatedAt.Add(r.settings.Lifetime)) {
 			j.Failure = "not done within the lifetime of a session: time has ended what was left"
-			return r.close(ctx, j, JobFailed)
+			return r.closeJob(ctx, j, JobFailed)
 		}
-		batch, err := r.archive.Search(ctx, j.Filter, j.Cursor, jobBatch)
+		batch, next, err := r.nextBatch(ctx, j)
 		if err != nil {
 			return err
 		}
 		ended, err := r.endBatch(ctx, j, batch)
 		j.Ended += ended
 		if err != nil {
-			r.release(ctx, j)
+			r.releaseJob(ctx, j)
 			return err
 		}
-		if len(batch) > 0 {
-			j.Cursor = j.Filter.CursorOf(batch[len(batch)-1])
+		if next == nil {
+			return r.closeJob(ctx, j, JobDone)
 		}
-		if len(batch) < jobBatch {
-			return r.close(ctx, j, JobDone)
-		}
+		j.Cursor = *next
 	}
 	return nil
 }
 
-// release lets another instance go on at once where this one is about to stop.
-func (r *Registry) release(ctx context.Context, j MassRevocation) {
+// nextBatch reads the next sessions of a mass revocation.
+func (r *Registry) nextBatch(ctx context.Context, j MassRevocation) (batch []Session, next *Cursor, err error) {
+	ctx, cancel := context.WithTimeout(ctx, jobCall)
+	defer cancel()
+	return r.archive.Search(ctx, j.Filter, j.Cursor, jobBatch)
+}
+
+// jobEnds counts what a mass revocation has ended. Where the store does not say so, what is written down has to do: it may be
+// too few, and no reason not to go on.
+func (r *Registry) jobEnds(ctx context.Context, j MassRevocation) int {
+	ended, err := r.jobs.JobEnds(ctx, j.ID)
+	if err != nil {
+		r.log.Warn("ends of a mass revocation not counted", "revocation", j.ID, "error", err)
+		return j.Ended
+	}
+	return ended
+}
+
+// releaseJob lets another instance go on at once where this one is about to stop.
+func (r *Registry) releaseJob(ctx context.Context, j MassRevocation) {
 	if ctx.Err() == nil {
 		return // it tries again itself
 	}
@@ -214,16 +228,14 @@ func (r *Registry) endBatch(ctx context.Context, j MassRevocation, batch []Sessi
 	})
 }
 
-// close writes down how a mass revocation has ended.
-func (r *Registry) close(ctx context.Context, j MassRevocation, state JobState) error {
-	ended, err := r.jobs.JobEnds(ctx, j.ID)
-	if err != nil {
-		return err
-	}
-	j.Ended, j.State, j.LeaseUntil = ended, state, time.Time{}
+// closeJob writes down how a mass revocation has ended.
+func (r *Registry) closeJob(ctx context.Context, j MassRevocation, state JobState) error {
+	count, cancel := context.WithTimeout(ctx, jobCall)
+	defer cancel()
+	j.Ended, j.State, j.LeaseUntil = r.jobEnds(count, j), state, time.Time{}
 	if _, ok, err := r.jobs.UpdateJob(ctx, j, j.event(EventMassRevoked)); err != nil || !ok {
 		return err
 	}
-	r.log.Info("mass revocation over", "revocation", j.ID, "state", state, "ended", ended)
+	r.log.Info("mass revocation over", "revocation", j.ID, "state", state, "ended", j.Ended)
 	return nil
 }

@@ -281,10 +281,10 @@ func TestAMassRevocationReadsInBoundedBatches(t *testing.T) {
 			}
 		})
 		w.workOn(i)
-		if got := i.store.Calls("Search") - reads; got != 3 {
+		if got := i.store.Calls("Search") - reads; got != 2 {
 			t.Errorf("%d reads of five hundred", got)
 		}
-		if got := i.store.Calls("UpdateJob"); got != 4 {
+		if got := i.store.Calls("UpdateJob"); got != 3 {
 			t.Errorf("%d marks", got)
 		}
 	})

@@ -149,7 +149,9 @@ func (r *Registry) recordStart(id Identity, s Session, in SignIn, alerts []Alert
 		}
 	}
 	if to, _ := id.Claims["email"].(string); to != "" && r.signInMail != nil {
-		rec.Mail = r.signInMail(to, in.Language, s)
+		if rec.Mail = r.signInMail(to, in.Language, s); rec.Mail != nil {
+			rec.Mail.UserID = s.UserID
+		}
 	}
 	return rec
 }

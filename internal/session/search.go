@@ -31,18 +31,22 @@ func (f Filter) Passes(s Session) bool {
 		(f.CreatedBefore.IsZero() || s.CreatedAt.Before(f.CreatedBefore))
 }
 
-// Cursor is the place of a session in the order of a search: that of the ids or, where the filter asks for ActiveBefore, that
+// ByActivity reports whether a search with f is in the order of activity: where it asks for ActiveBefore of all users. Those of
+// one user are few enough to go through.
+func (f Filter) ByActivity() bool { return !f.ActiveBefore.IsZero() && f.UserID == "" }
+
+// Cursor is the place of a session in the order of a search: that of the ids or, where that is [Filter.ByActivity], that
 // of the first digit of the id, then of LastActive, then of the ids. The first digit comes first because no index over
 // a time may span all sessions: Firestore would take only 500 writes a second.
 type Cursor struct {
-	LastActive time.Time `json:"lastActive,omitzero"` // zero without ActiveBefore
+	LastActive time.Time `json:"lastActive,omitzero"` // zero in the order of the ids
 	ID         ID        `json:"id,omitempty"`
 }
 
 // CursorOf is the place of s in a search with f.
 func (f Filter) CursorOf(s Session) Cursor {
 	c := Cursor{ID: s.ID}
-	if !f.ActiveBefore.IsZero() {
+	if f.ByActivity() {
 		c.LastActive = s.LastActive
 	}
 	return c

@@ -58,7 +58,7 @@ type Users interface {
 	// Enable clears Disabled and DisablePending, and nothing else, with the events in the same commit.
 	Enable(ctx context.Context, uid UserID, events ...Event) error
 	// Erase strips personal data from what is kept about a user: of sessions the IP address, networks, user agent, location and
-	// device name; of events what [Event.Erased] strips. It goes on in bounded batches, and may be repeated.
+	// device name; of events what [Event.Erased] strips. Their mails are deleted. It goes on in bounded batches, and may be repeated.
 	Erase(ctx context.Context, uid UserID) error
 }
 
@@ -70,16 +70,21 @@ type Decree struct {
 	Events  []Event
 }
 
+// SearchReads is about how many sessions one call of [Archive.Search] looks at when few of them pass.
+const SearchReads = 1000
+
 // Archive finds sessions of all users, for admins and clean-up. Its errors are the store's.
 type Archive interface {
 	// Search reads up to limit sessions that the filter lets pass, as they are stored, after the cursor: in the order of
-	// [Filter.CursorOf]. Fewer than limit are the last ones. The zero Cursor is before all.
-	Search(ctx context.Context, f Filter, after Cursor, limit int) ([]Session, error)
-	// Count counts the sessions that the filter lets pass, as they are stored, without reading them where the store can. A
-	// CreatedBefore within the last minute may be taken for now.
+	// [Filter.CursorOf]. The zero Cursor is before all. Next is where to go on, nil after the last. A call looks at about
+	// [SearchReads] sessions, or limit if that is more, so it may find fewer than limit, or none, although more follow.
+	Search(ctx context.Context, f Filter, after Cursor, limit int) (found []Session, next *Cursor, err error)
+	// Count counts the sessions that the filter lets pass, as they are stored, without reading them. Where a store cannot
+	// count by all that the filter asks for, it leaves out what it cannot: then the count is an upper bound. That is so
+	// for CreatedBefore, and for ActiveBefore together with anything but Status.
 	Count(ctx context.Context, f Filter) (int, error)
 	// ActiveByUser reads up to limit sessions with status active in the order of user id and then id, after those two of
-	// after. The zero Session is before all.
+	// after. Fewer than limit are the last ones. The zero Session is before all.
 	ActiveByUser(ctx context.Context, after Session, limit int) ([]Session, error)
 	// Purge deletes up to limit documents whose time to be kept is over by now, and counts the sessions among them. There may be
 	// more of them.

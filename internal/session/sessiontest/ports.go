@@ -90,8 +90,12 @@ func (o *Outage) Erase(ctx context.Context, uid session.UserID) error {
 }
 
 // Search implements [session.Archive].
-func (o *Outage) Search(ctx context.Context, f session.Filter, after session.Cursor, limit int) ([]session.Session, error) {
-	return ask(o, "Search", func() ([]session.Session, error) { return o.data.Search(ctx, f, after, limit) })
+func (o *Outage) Search(ctx context.Context, f session.Filter, after session.Cursor, limit int) (found []session.Session, next *session.Cursor, err error) {
+	found, err = ask(o, "Search", func() (found []session.Session, err error) {
+		found, next, err = o.data.Search(ctx, f, after, limit)
+		return found, err
+	})
+	return found, next, err
 }
 
 // Count implements [session.Archive].

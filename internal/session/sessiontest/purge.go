@@ -17,6 +17,7 @@ var purgeCases = []testCase{
 	{"purging at the same time harms nothing and counts once", purgeTogether},
 	{"a purge keeps to its limit and says whether there is more", purgeLimit},
 	{"personal data of a user is erased, and what was decided stands", eraseUser},
+	{"a user's mails are erased, and still keep others back", eraseMails},
 	{"an erasure neither revives nor un-ends", eraseRace},
 }
 
@@ -140,6 +141,26 @@ func eraseUser(t *testing.T, a, b Backend) {
 			equal(t, "event", after[i], e)
 		}
 	}
+}
+
+func eraseMails(t *testing.T, a, b Backend) {
+	create := func(uid session.UserID, device, subject string) {
+		t.Helper()
+		s := NewSession(uid, SignIn.Add(time.Duration(len(subject))*time.Minute))
+		mail := &session.Mail{UserID: uid, To: string(uid) + "@example.com", Subject: subject, Text: "Chrome in Mexico", Device: device}
+		if _, created, err := a.Store.Create(t.Context(), s, session.Record{Mail: mail}); err != nil || !created {
+			t.Fatalf("created %t, error %v", created, err)
+		}
+	}
+	create("ana", "ana's phone", "one")
+	create("bea", "bea's phone", "two")
+	create("ana", "ana's laptop", "three")
+	for range 2 {
+		code(t, "Erase", b.Users.Erase(t.Context(), "ana"), "")
+		equal(t, "mails", a.Mails(t), []string{"two"})
+	}
+	create("ana", "ana's phone", "within the hour")
+	equal(t, "mails", b.Mails(t), []string{"two"})
 }
 
 func eraseRace(t *testing.T, a, b Backend) {

@@ -119,7 +119,7 @@ func failCancelled(t *testing.T, a, _ Backend) {
 		"PendingUsers":   func() error { _, err := a.Users.PendingUsers(gone, SignIn, 1); return err },
 		"Enable":         func() error { return a.Users.Enable(gone, "ana") },
 		"Erase":          func() error { return a.Users.Erase(gone, "ana") },
-		"Search":         func() error { _, err := a.Archive.Search(gone, session.Filter{}, session.Cursor{}, 1); return err },
+		"Search":         func() error { _, _, err := a.Archive.Search(gone, session.Filter{}, session.Cursor{}, 1); return err },
 		"Count":          func() error { _, err := a.Archive.Count(gone, session.Filter{}); return err },
 		"ActiveByUser":   func() error { _, err := a.Archive.ActiveByUser(gone, session.Session{}, 1); return err },
 		"Purge":          func() error { _, _, err := a.Archive.Purge(gone, SignIn, 1); return err },
