@@ -147,8 +147,8 @@ func TestSearchPageTokens(t *testing.T) {
 			value, _ := w.do("GET", "/v1/admin/sessions?pageSize=1&"+query, admin).want(http.StatusOK).object()["nextPageToken"].(string)
 			return value
 		}
-		byID, byTime := next("userId=ana"), next("userId=ana&"+timed)
-		for token, query := range map[string]string{byID: "userId=bob", byTime: "userId=bob&" + timed} {
+		byID, byTime := next("userId=ana"), next(timed)
+		for token, query := range map[string]string{byID: "userId=bob", next("userId=ana&" + timed): "userId=bob&" + timed} {
 			a := w.do("GET", "/v1/admin/sessions?"+query+"&pageToken="+token, admin).want(http.StatusOK)
 			for _, s := range objects(t, a.object()["sessions"]) {
 				if s["userId"] != "bob" {

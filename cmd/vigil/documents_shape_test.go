@@ -180,12 +180,12 @@ func testRevocationDocuments(t *testing.T, s *scenario, docs map[string]map[stri
 				t.Errorf("%s is %v, want %v", field, doc[field], want)
 			}
 		}
-		if filter, _ := doc["filter"].(map[string]any); filter["userId"] != s.gang.uid() {
+		if filter, _ := doc["filter"].(map[string]any); filter["userId"] != s.gang.uid() && filter["ip"] != crowdIP {
 			t.Errorf("%v", doc)
 		}
 		wantAfter(t, name, doc, "createdAt", "purgeAt", retention)
 	}
-	if len(docs) != 1 {
+	if len(docs) != 2 {
 		t.Errorf("%d documents", len(docs))
 	}
 }
@@ -212,7 +212,7 @@ func testMailedDocuments(t *testing.T, _ *scenario, docs map[string]map[string]a
 func testMailDocuments(t *testing.T, _ *scenario, docs map[string]map[string]any) {
 	for name, doc := range docs {
 		wantShapes(t, name, doc, map[string]shape{
-			"to": isTexts, "message": isMap, "createdAt": isTime, "purgeAt": isTime,
+			"userId": isText, "to": isTexts, "message": isMap, "createdAt": isTime, "purgeAt": isTime,
 		})
 		wantAfter(t, name, doc, "createdAt", "purgeAt", retention)
 		if text := show(doc); strings.Contains(text, "Ana's") || strings.Contains(text, "203.0.113.7") {
