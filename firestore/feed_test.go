@@ -107,7 +107,7 @@ func TestFullListener(t *testing.T) {
 		}
 		return call()
 	})
-	s.resync = never
+	s.resync = time.Second
 	feed := s.Feed()
 	feed.room = 2
 	recorder := sessiontest.RunFeed(t, feed)
@@ -115,7 +115,7 @@ func TestFullListener(t *testing.T) {
 		recorder.AwaitNotice(t, publish(t, beside).ID)
 	}
 	// Each listener begins with all that came before, and takes as many again: 2, 4, 12 and 36.
-	if n := opened.Load(); n < 3 || n > 8 {
+	if n := opened.Load(); n < 3 || n > 20 { // some more where one is slow
 		t.Errorf("%d listeners", n)
 	}
 }

@@ -19,7 +19,7 @@ func zeros(path string, v reflect.Value) (found []string) {
 	if v.IsZero() {
 		return []string{path}
 	}
-	switch v.Kind() {
+	switch v.Kind() { //nolint:exhaustive // the other kinds have nothing in them
 	case reflect.Pointer:
 		return zeros(path, v.Elem())
 	case reflect.Array:
