@@ -59,7 +59,7 @@ func TestDocuments(t *testing.T) {
 		"userId": "ana", "sessionId": string(from.ID), "deviceInfo": "Desktop",
 		"device":    fields{"type": "desktop", "browser": "Chrome 142", "os": "Windows 11", "name": "Reception", "kind": "desktop/Chrome/Windows"},
 		"ipAddress": "203.0.113.7", "userAgent": "Mozilla \uFFFD",
-		"networks": []any{"203.0.113.7/32", "2001:db8:7::/64"},
+		"networks": []any{"203.0.113.7/32", "2001:db8:7::/64"}, "otherNetworks": []any{"198.51.100.7/32"},
 		"location": fields{
 			"country": "MX", "region": "CMX", "city": "Mexico City",
 			"position": fields{"latitude": 19.43, "longitude": -99.13, "radius": 20.0},
@@ -180,13 +180,13 @@ func TestAdminDocuments(t *testing.T) {
 	}
 	user := fields{
 		"userId": "ana", "revokedAt": revokedAt, "tokensPending": true, "revokeReason": "user_deleted", "revokedBy": "ana",
-		"disabled": true, "deletedAt": revokedAt, "updatedAt": revokedAt, "purgeAt": anyTime,
+		"disabled": true, "disablePending": true, "deletedAt": revokedAt, "deletePending": true, "updatedAt": revokedAt, "purgeAt": anyTime,
 	}
 	wantDocument(t, s, "sessionUsers/ana", user)
 	if err := s.Enable(t.Context(), "ana"); err != nil {
 		t.Fatal(err)
 	}
-	user["disabled"] = false
+	user["disabled"], user["disablePending"] = false, false
 	wantDocument(t, s, "sessionUsers/ana", user)
 }
 
@@ -196,6 +196,7 @@ func TestOlderDocument(t *testing.T) {
 	want := sessiontest.MustCreate(t, s, sessiontest.NewSession("ana", sessiontest.SignIn))
 	if _, err := s.sessions().Doc(string(want.ID)).Update(t.Context(), []firestore.Update{
 		{Path: "networks", Value: firestore.Delete},
+		{Path: "otherNetworks", Value: firestore.Delete},
 		{Path: "location.position", Value: firestore.Delete},
 	}); err != nil {
 		t.Fatal(err)

@@ -22,10 +22,6 @@ func zeros(path string, v reflect.Value) (found []string) {
 	switch v.Kind() { //nolint:exhaustive // the other kinds have nothing in them
 	case reflect.Pointer:
 		return zeros(path, v.Elem())
-	case reflect.Array:
-		for i := range v.Len() {
-			found = append(found, zeros(path, v.Index(i))...)
-		}
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if field := v.Type().Field(i); field.IsExported() {
