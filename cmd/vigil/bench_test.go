@@ -16,7 +16,7 @@ import (
 func BenchmarkRevocationOnTheOtherInstance(b *testing.B) {
 	w := newWorld(b)
 	host := firestoretest.Start(b)
-	asked, other := w.serve(host), w.serve(host)
+	asked, other := w.serve(host, "RATE_LIMITS=off"), w.serve(host, "RATE_LIMITS=off")
 	admin := w.signIn("boss", adminPass)
 	admin.register(asked)
 	var delays, closes, answers []time.Duration
