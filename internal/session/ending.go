@@ -22,15 +22,17 @@ type Ending struct {
 	Session Session // as last read
 	End     End
 	Record  Record // one notice, about this session, and its events
+
+	by string // who it was, for the log; End.By is what the user may know
 }
 
 // newEnding is the end of a session with its notice and its events: what there is to tell beyond that it has ended.
 func newEnding(s Session, e End, events ...Event) Ending {
-	event := endedEvent(s, e)
+	event, by := endedEvent(s, e), e.By
 	if e.By != ActorCLI {
 		e.By = shownTo(s.UserID, e.By) // the user may read the document
 	}
-	return Ending{Session: s, End: e, Record: Record{
+	return Ending{Session: s, End: e, by: by, Record: Record{
 		Notices: []Notice{NewNotice(NoticeEnded, s.UserID, e.Reason, s.ID)},
 		Events:  append([]Event{event}, events...),
 	}}
@@ -60,9 +62,9 @@ func (r *Registry) ended(ending Ending, at time.Time) {
 		n.At = at
 		r.inbox.Deliver(n)
 	}
-	s, e := ending.Session, ending.End
-	r.meter.SessionEnded(e.Reason)
-	r.log.Info("session ended", "session", s.ID, "user", s.UserID, "reason", e.Reason, "by", e.By)
+	s, reason := ending.Session, ending.End.Reason
+	r.meter.SessionEnded(reason)
+	r.log.Info("session ended", "session", s.ID, "user", s.UserID, "reason", reason, "by", ending.by)
 }
 
 // endMany ends those of stored sessions that choose wants, and counts them. What time has ended is written down as that, and does not

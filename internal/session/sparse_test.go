@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -128,12 +129,12 @@ func TestAMassRevocationClosesWithoutACount(t *testing.T) {
 	inWorld(t, func(w *world) {
 		a, b := w.start(), w.start()
 		ids := w.populate(b, 600)
-		ended := 0
+		var ended atomic.Int32 // several commits are under way at once
 		a.store.Before(func(op string) {
 			if op == "EndTogether" {
-				ended++
+				ended.Add(1)
 			}
-			a.store.SetDown(ended > 10) // five hundred in fifties
+			a.store.SetDown(ended.Load() > 10) // five hundred in fifties
 		})
 		j := w.askForRevocation(b, boss, session.Filter{})
 		wantCode(t, a.registry.WorkOnRevocations(w.Context()), session.CodeUnavailable)
