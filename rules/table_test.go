@@ -1,0 +1,47 @@
+package rules
+
+import (
+	"slices"
+	"testing"
+)
+
+// TestRules runs the table on the rules of a database that has nothing but Vigil's collections.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	p, scenes := open(t, frozen(read(t, "firestore.rules"))), scenesOf(vigil(t)...)
+	store(t, p, scenes)
+	play(t, p, scenes)
+}
+
+// TestExample runs the whole table on the rules of the example application, and asks the emulator afterwards what it has seen.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	p, scenes := open(t, frozen(read(t, "example.rules"))), everything(t)
+	store(t, p, scenes)
+	play(t, p, scenes)
+	seen := coverage(t, p)
+	for _, gap := range unseen(seen) {
+		t.Error(gap)
+	}
+	t.Run("mutants", func(t *testing.T) { killAll(t, mutants(read(t, "example.rules"), seen), scenes) })
+}
+
+// everything is the whole table.
+func everything(t *testing.T) []*scene { return scenesOf(slices.Concat(vigil(t), application())...) }
+
+// play has every scene come out as it should.
+func play(t *testing.T, p project, scenes []*scene) {
+	t.Helper()
+	for _, s := range scenes {
+		allowed, err := s.outcome(t.Context(), p)
+		switch {
+		case err != nil:
+			t.Errorf("%s: %v", s.name, err)
+		case allowed && !s.allowed:
+			t.Errorf("%s: allowed", s.name)
+		case !allowed && s.allowed:
+			t.Errorf("%s: denied", s.name)
+		}
+	}
+	t.Logf("%d scenes", len(scenes))
+}
