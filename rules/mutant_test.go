@@ -19,7 +19,7 @@ type mutant struct {
 }
 
 // leastMutants is below what mutants makes of example.rules: were it to find nothing any more, nobody would notice.
-const leastMutants = 150
+const leastMutants = 120
 
 // mutants are all mistakes that can be made of rules by changing one thing in them: a condition that always or never holds, another
 // comparison, another number or text, one operation more or less.
@@ -40,7 +40,9 @@ func mutants(rules string, expressions []*expression) (all []mutant) {
 		change(start, end, "false")
 		if op := comparison.FindStringIndex(e.text); op != nil {
 			for _, other := range comparisons[e.text[op[0]:op[1]]] {
-				change(start+op[0], start+op[1], other)
+				if other == "!=" || strings.Contains(rules[start:end], "request.time") { // only times have an order
+					change(start+op[0], start+op[1], other)
+				}
 			}
 		}
 	}
@@ -51,9 +53,7 @@ func mutants(rules string, expressions []*expression) (all []mutant) {
 		change(at[0], at[1], strconv.Itoa(n-1))
 	}
 	for _, at := range text.FindAllStringIndex(code, -1) {
-		if !strings.HasPrefix(code[:at[0]], "rules_version = ") || at[0] > len("rules_version = ") {
-			change(at[0], at[1], "'other'")
-		}
+		change(at[0], at[1], "'other'")
 	}
 	for _, at := range allowed.FindAllStringSubmatchIndex(code, -1) {
 		for _, other := range operations(code[at[2]:at[3]], code[at[4]:at[5]]) {
@@ -65,7 +65,7 @@ func mutants(rules string, expressions []*expression) (all []mutant) {
 
 var (
 	conjunction = regexp.MustCompile(`&&|\|\|`)
-	comment     = regexp.MustCompile(`//.*`)
+	comment     = regexp.MustCompile(`//.*|^rules_version.*`)
 	number      = regexp.MustCompile(`\b\d+\b`)
 	text        = regexp.MustCompile(`'[^']*'`)
 	allowed     = regexp.MustCompile(`allow ([a-z, ]+): if ([^;]*);`)
@@ -136,31 +136,41 @@ func killAll(t *testing.T, all []mutant, scenes []*scene) {
 	t.Logf("%d mutants", len(all))
 }
 
-// turns reports whether a scene comes out another way, and begins with those of the collection that has been changed.
+// turns reports whether a scene comes out another way.
 func (m mutant) turns(t *testing.T, p project, scenes []*scene) bool {
-	near := ""
-	if match := collection.FindAllStringSubmatch(m.rules[:m.at], -1); len(match) > 0 {
-		near = match[len(match)-1][1]
-	}
-	scenes = slices.Clone(scenes)
-	slices.SortStableFunc(scenes, func(a, b *scene) int { return a.distance(near) - b.distance(near) })
-	for _, s := range scenes {
+	t.Helper()
+	for i, s := range m.nearest(scenes) {
 		if got, err := s.outcome(t.Context(), p); err != nil || got != s.allowed {
+			t.Logf("%4d %s", i, m.name)
 			return true
 		}
 	}
 	return false
 }
 
-var collection = regexp.MustCompile(`match /(\w+)/\{`)
-
-// distance is how soon a scene is tried on a mistake near a collection.
-func (s *scene) distance(collection string) (d int) {
-	if !strings.Contains(s.ask.path, collection) {
-		d = 2
+// nearest sorts scenes, so that those come first which are likely to turn: of the collection that has been changed, and
+// reads or writes, as its operations are.
+func (m mutant) nearest(scenes []*scene) []*scene {
+	before := m.rules[:m.at]
+	matches := collection.FindAllStringSubmatchIndex(before, -1)
+	if matches == nil {
+		return scenes
 	}
-	if !s.allowed {
-		d++
+	match := matches[len(matches)-1]
+	name, rest := before[match[2]:match[3]], before[match[1]:]
+	reads := strings.Contains(rest[strings.LastIndex(rest, "allow")+1:], "read")
+	distance := func(s *scene) (d int) {
+		if !strings.Contains(s.ask.path, name) {
+			d = 2
+		}
+		if s.ask.writes == reads {
+			d++
+		}
+		return d
 	}
-	return d
+	scenes = slices.Clone(scenes)
+	slices.SortStableFunc(scenes, func(a, b *scene) int { return distance(a) - distance(b) })
+	return scenes
 }
+
+var collection = regexp.MustCompile(`match /(\w+)/\{`)

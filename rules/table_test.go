@@ -3,6 +3,8 @@ package rules
 import (
 	"slices"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // TestRules runs the table on the rules of a database that has nothing but Vigil's collections.
@@ -27,21 +29,27 @@ func TestExample(t *testing.T) {
 }
 
 // everything is the whole table.
-func everything(t *testing.T) []*scene { return scenesOf(slices.Concat(vigil(t), application())...) }
+func everything(t *testing.T) []*scene { return scenesOf(slices.Concat(application(), vigil(t))...) }
 
 // play has every scene come out as it should.
 func play(t *testing.T, p project, scenes []*scene) {
 	t.Helper()
+	var together errgroup.Group
+	together.SetLimit(8)
 	for _, s := range scenes {
-		allowed, err := s.outcome(t.Context(), p)
-		switch {
-		case err != nil:
-			t.Errorf("%s: %v", s.name, err)
-		case allowed && !s.allowed:
-			t.Errorf("%s: allowed", s.name)
-		case !allowed && s.allowed:
-			t.Errorf("%s: denied", s.name)
-		}
+		together.Go(func() error {
+			allowed, err := s.outcome(t.Context(), p)
+			switch {
+			case err != nil:
+				t.Errorf("%s: %v", s.name, err)
+			case allowed && !s.allowed:
+				t.Errorf("%s: allowed", s.name)
+			case !allowed && s.allowed:
+				t.Errorf("%s: denied", s.name)
+			}
+			return nil
+		})
 	}
-	t.Logf("%d scenes", len(scenes))
+	_ = together.Wait()
+	t.Logf("%d requests", len(scenes))
 }
