@@ -8,6 +8,33 @@ import (
 	"testing"
 )
 
+// TestUnseen has the gate fail on the table of touches, before anything is asked and without the requests within a minute.
+func TestUnseen(t *testing.T) {
+	t.Parallel()
+	p, rows := open(t, frozen(read(t, "firestore.rules"))), touches()
+	const condition = "request.time >= resource.data.lastActive + duration.value(1, 'm')"
+	for _, step := range []struct {
+		played []*scene
+		gap    string
+	}{
+		{nil, "value"}, {scenesOf(rows[0]), "false"}, {scenesOf(rows[1]), ""},
+	} {
+		store(t, p, step.played)
+		play(t, p, step.played)
+		gaps := strings.Join(unseen(coverage(t, p)), "\n")
+		at := strings.Index(gaps, frozen(condition)[:len(condition)])
+		switch {
+		case at < 0 && step.gap != "":
+			t.Errorf("not missed: %s of %s\n%s", step.gap, condition, gaps)
+		case at >= 0:
+			line, _, _ := strings.Cut(gaps[at:], "\n")
+			if step.gap == "" || !strings.HasSuffix(line, step.gap) {
+				t.Errorf("missed after %d requests: %s", len(step.played), line)
+			}
+		}
+	}
+}
+
 // An expression is one of the rules', with its parts, and what has come out of it.
 type expression struct {
 	SourcePosition struct{ Line, CurrentOffset, EndOffset int }

@@ -146,23 +146,18 @@ func (s *scene) outcome(ctx context.Context, p project) (allowed bool, err error
 // store puts the documents of scenes into a project.
 func store(t *testing.T, p project, scenes []*scene) {
 	t.Helper()
-	docs, w := make(map[string]fields), p.BulkWriter(t.Context())
+	docs := make(map[string]fields)
 	for _, s := range scenes {
 		maps.Copy(docs, s.stored())
 	}
-	var jobs []*firestore.BulkWriterJob
-	for path, doc := range docs {
-		job, err := w.Set(p.Doc(path), doc)
-		if err != nil {
-			t.Fatalf("%s: %v", path, err)
+	err := p.RunTransaction(t.Context(), func(_ context.Context, tx *firestore.Transaction) (err error) {
+		for path, doc := range docs {
+			err = errors.Join(err, tx.Set(p.Doc(path), doc))
 		}
-		jobs = append(jobs, job)
-	}
-	w.End()
-	for _, job := range jobs {
-		if _, err := job.Results(); err != nil {
-			t.Fatal(err)
-		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

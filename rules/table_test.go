@@ -2,17 +2,32 @@ package rules
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// TestRules runs the table on the rules of a database that has nothing but Vigil's collections.
-func TestRules(t *testing.T) {
+// TestBlock holds that what the example application has copied is all that firestore.rules has.
+func TestBlock(t *testing.T) {
 	t.Parallel()
-	p, scenes := open(t, frozen(read(t, "firestore.rules"))), scenesOf(vigil(t)...)
-	store(t, p, scenes)
-	play(t, p, scenes)
+	const from, to = "    // ---- Vigil: copy from here", "    // ---- Vigil: to here"
+	cut := func(name string) (block, rest string) {
+		before, after, found := strings.Cut(read(t, name), from)
+		block, after, ended := strings.Cut(after, to)
+		if !found || !ended {
+			t.Fatalf("%s has no block to copy", name)
+		}
+		end, after, _ := strings.Cut(after, "\n")
+		return block + end, before + after
+	}
+	original, rest := cut("firestore.rules")
+	if copied, _ := cut("example.rules"); copied != original {
+		t.Error("the block in example.rules is not that of firestore.rules")
+	}
+	if rest = comment.ReplaceAllString(rest, ""); strings.Contains(rest, "allow") || strings.Contains(rest, "function") {
+		t.Errorf("firestore.rules has more than its block: %s", rest)
+	}
 }
 
 // TestExample runs the whole table on the rules of the example application, and asks the emulator afterwards what it has seen.
