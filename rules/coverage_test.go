@@ -43,6 +43,7 @@ type expression struct {
 
 	start, end int // in the text
 	text       string
+	part       bool // of a conjunction
 }
 
 // coverage asks the emulator for all expressions of a project's rules: its report is the tree in which it has read them.
@@ -60,15 +61,16 @@ func coverage(t *testing.T, p project) []*expression {
 		t.Fatal(err)
 	}
 	var all []*expression
-	var visit func(list []*expression)
-	visit = func(list []*expression) {
+	var visit func(list []*expression, parts bool)
+	visit = func(list []*expression, parts bool) {
 		for _, e := range list {
 			e.cut(answer.Rules.Files[0].Content)
+			e.part = parts
 			all = append(all, e)
-			visit(e.Children)
+			visit(e.Children, conjunction.MatchString(e.text) && !strings.HasPrefix(e.text, "let "))
 		}
 	}
-	visit(answer.Report)
+	visit(answer.Report, false)
 	return all
 }
 
