@@ -79,12 +79,20 @@ func TestListeners(t *testing.T) {
 	list, listOfOther := kicked.listen(t, sessions), stays.listen(t, sessions)
 	brings(t, list, codes.OK, 2)
 	brings(t, listOfOther, codes.OK, 2)
+	itself := p.Doc("activeSessions/" + kicked.id).Snapshots(as(t.Context(), kicked.token))
+	defer itself.Stop()
+	if _, err := itself.Next(); err != nil {
+		t.Fatal(err)
+	}
 	p.write(t, "projects/second", fields{"members": []string{"ana"}})
 	brings(t, protected, codes.OK, 2)
 	brings(t, others, codes.OK, 2)
 
 	p.write(t, "activeSessions/"+kicked.id, fields{"status": "ended"})
 	brings(t, list, codes.PermissionDenied, 0) // what it listens to is what has changed
+	if _, err := itself.Next(); status.Code(err) != codes.PermissionDenied {
+		t.Fatalf("a listener to the session itself: %v", err)
+	}
 	brings(t, listOfOther, codes.OK, 2)
 	brings(t, kicked.listen(t, projects), codes.PermissionDenied, 0)
 	brings(t, stays.listen(t, projects), codes.OK, 2)
