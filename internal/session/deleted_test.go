@@ -157,15 +157,23 @@ func TestAReportOfADeletionNeverDeletes(t *testing.T) {
 				a, b := w.start(), w.start()
 				_, s := w.signIn(a, "ana")
 				w.accounts.Remove("ana")
+				created := time.Now().UTC().Add(2 * time.Second).Truncate(time.Second)
 				a.store.Before(func(op string) {
-					if op == "Revoke" {
+					switch op {
+					case "Revoke":
 						w.accounts.SignIn("ana")
+						w.accounts.Change("ana", func(a *session.Account) { a.TokensValidAfter = created })
+					case "UserSessions":
+						<-time.After(time.Second)
 					}
 					a.store.SetDown(!finished && op == "Erase")
 				})
 				err := a.registry.UserDeleted(w.Context(), "ana", "event-1")
 				if (err == nil) != finished {
 					t.Fatal(err)
+				}
+				if account, _ := w.accounts.Account(w.Context(), "ana"); account.Missing || !account.TokensValidAfter.Equal(created) {
+					t.Fatalf("of the new account there is left %+v", account)
 				}
 				w.pass(time.Second)
 				token, again := w.signIn(b, "ana")
