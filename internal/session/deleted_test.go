@@ -157,14 +157,15 @@ func TestAReportOfADeletionNeverDeletes(t *testing.T) {
 				a, b := w.start(), w.start()
 				_, s := w.signIn(a, "ana")
 				w.accounts.Remove("ana")
-				created := time.Now().UTC().Add(2 * time.Second).Truncate(time.Second)
+				var created time.Time
 				a.store.Before(func(op string) {
 					switch op {
 					case "Revoke":
 						w.accounts.SignIn("ana")
+						created = time.Now().UTC().Add(time.Second).Truncate(time.Second)
 						w.accounts.Change("ana", func(a *session.Account) { a.TokensValidAfter = created })
 					case "UserSessions":
-						<-time.After(time.Second)
+						<-time.After(3 * time.Second)
 					}
 					a.store.SetDown(!finished && op == "Erase")
 				})
