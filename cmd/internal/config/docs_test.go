@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"os"
@@ -12,7 +12,7 @@ var variables = regexp.MustCompile("`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)`")
 
 func readDoc(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../" + name)
+	text, err := os.ReadFile("../../../" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestEverySettingIsDocumented(t *testing.T) {
 			t.Errorf("docs/operations.md has no row for %s", variable)
 			continue
 		}
-		serve, dev := defaultOf(field, false), defaultOf(field, true)
+		serve, dev := defaultOf(field, Serve), defaultOf(field, Dev)
 		if serve != "" && !states(handbook[variable], serve) || serve != "" && first[variable] != "" && !states(first[variable], serve) {
 			t.Errorf("%s is %s by default, and a document does not say so", variable, serve)
 		}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -17,18 +17,18 @@ import (
 )
 
 // complete fills in what depends on other settings.
-func (c *config) complete() {
+func (c *Config) complete() {
 	if !c.touchIntervalSet {
 		c.TouchInterval = min(c.IdleTimeout/6, (c.IdleTimeout-c.IdleWarning)/2)
 	}
 }
 
 // faults lists what is wrong with settings that could be read and with their combinations.
-func (c *config) faults(unread map[string]bool) []error {
+func (c *Config) faults(unread map[string]bool) []error {
 	var faults []error
 	check := func(ok bool, variable, format string, args ...any) {
 		if !ok && !unread[variable] {
-			faults = append(faults, settingError{variable, fmt.Sprintf(format, args...)})
+			faults = append(faults, Fault{variable, fmt.Sprintf(format, args...)})
 		}
 	}
 	for variable, d := range map[string]time.Duration{
@@ -82,7 +82,7 @@ func (c *config) faults(unread map[string]bool) []error {
 	for _, origin := range c.AllowedOrigins {
 		check(isOrigin(origin), "ALLOWED_ORIGINS", "%q is not an origin such as https://dashboard.example.com", origin)
 	}
-	if c.dev {
+	if c.Command == Dev {
 		const exposed = "%q is not a loopback address: vigil dev hands out tokens for any account to whoever reaches it"
 		check(isAddress(c.IdentityAddr), "IDENTITY_ADDR", "%q is not host:port", c.IdentityAddr)
 		check(!isAddress(c.IdentityAddr) || isLoopback(c.IdentityAddr), "IDENTITY_ADDR", exposed, c.IdentityAddr)
@@ -138,7 +138,8 @@ func isCollection(id string) bool {
 		!strings.ContainsFunc(id, func(r rune) bool { return r == '/' || !unicode.IsPrint(r) })
 }
 
-func (c *config) settings() session.Settings {
+// Domain is what the rules about sessions go by.
+func (c *Config) Domain() session.Settings {
 	return session.Settings{
 		Policy: session.Policy{
 			IdleTimeout: c.IdleTimeout, IdleWarning: c.IdleWarning, Lifetime: c.SessionLifetime,
@@ -151,12 +152,12 @@ func (c *config) settings() session.Settings {
 	}
 }
 
-func (c *config) composer() (*mail.Composer, error) {
+func (c *Config) composer() (*mail.Composer, error) {
 	return mail.New(mail.Options{SessionsURL: c.SessionsURL})
 }
 
-// signInMail is what composes mails about new sign-ins, nil where they are off.
-func (c *config) signInMail() func(to, languages string, s session.Session) *session.Mail {
+// SignInMail is what composes mails about new sign-ins, nil where they are off.
+func (c *Config) SignInMail() func(to, languages string, s session.Session) *session.Mail {
 	composer, err := c.composer()
 	if c.MailCollection == "" || err != nil { // which has been reported
 		return nil
@@ -164,7 +165,8 @@ func (c *config) signInMail() func(to, languages string, s session.Session) *ses
 	return composer.SignIn
 }
 
-func (c *config) sockets() live.Options {
+// Sockets is what open sockets go by.
+func (c *Config) Sockets() live.Options {
 	return live.Options{
 		HeartbeatInterval: c.WSHeartbeat, DisconnectTimeout: c.WSDisconnect, TokenCheckInterval: c.WSTokenCheck,
 		MaxTokenAge: c.WSMaxTokenAge, AuthTimeout: c.WSAuthTimeout, ReauthGrace: c.WSReauthGrace,
@@ -172,14 +174,14 @@ func (c *config) sockets() live.Options {
 	}
 }
 
-// allowedOrigin decides about browsers' origins: those listed, and in dev any page served from this machine.
-func (c *config) allowedOrigin(origin string) bool {
+// AllowedOrigin decides about browsers' origins: those listed, and in dev any page served from this machine.
+func (c *Config) AllowedOrigin(origin string) bool {
 	for _, allowed := range c.AllowedOrigins {
 		if origin == allowed {
 			return true
 		}
 	}
-	if !c.dev || c.originsSet || !isOrigin(origin) {
+	if c.Command != Dev || c.originsSet || !isOrigin(origin) {
 		return false
 	}
 	u, err := url.Parse(origin)
