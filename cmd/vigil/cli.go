@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -29,11 +28,10 @@ import (
 // maintenanceDefaults are those of the settings that differ for somebody who works from a shell.
 var maintenanceDefaults = map[string]string{"LOG_FORMAT": "text", "LOG_LEVEL": "warn"}
 
-// maintenanceSettings are the flags that the help of maintenance commands shows. They take all the others as well, so that the
-// environment of `vigil serve` is theirs, too.
+// maintenanceSettings are those that the help of maintenance commands shows.
 var maintenanceSettings = []string{
-	"firebase-project-id", "tenant-id", "firebase-auth-emulator-host", "firestore-emulator-host", "allow-emulators", "store",
-	"admin-claim", "session-lifetime", "max-sessions", "retention", "log-format", "log-level",
+	"FIREBASE_PROJECT_ID", "TENANT_ID", "FIREBASE_AUTH_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "ALLOW_EMULATORS", "STORE",
+	"ADMIN_CLAIM", "SESSION_LIFETIME", "MAX_SESSIONS", "RETENTION", "LOG_FORMAT", "LOG_LEVEL",
 }
 
 // maxReason is how long a note for the audit may be, in characters, as in the admin API.
@@ -69,12 +67,9 @@ func (m *maintenance) command(
 	flags := cmd.Flags()
 	flags.BoolVar(&m.json, "json", false, "print JSON, one object per line")
 	flag := config.Flags(flags, config.Serve)
-	for variable := range config.Variables() {
-		f := flags.Lookup(config.FlagName(variable))
-		f.Hidden = !slices.Contains(maintenanceSettings, f.Name)
-		if value, ok := maintenanceDefaults[variable]; ok {
-			f.DefValue = value
-		}
+	config.ShowOnly(flags, config.Serve, maintenanceSettings)
+	for variable, value := range maintenanceDefaults {
+		flags.Lookup(config.FlagName(variable)).DefValue = value
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		m.stdin = cmd.InOrStdin()

@@ -26,7 +26,7 @@ func rows(tables ...map[string]func(*testing.T, *fleet)) map[string]func(*testin
 func TestContractSettings(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	for variable := range config.Variables() {
+	for variable := range config.Variables(config.Serve) {
 		test, ok := settingTests[variable]
 		if !ok {
 			t.Errorf("%s has no test", variable)
@@ -64,7 +64,7 @@ func TestContractDefaults(t *testing.T) {
 		if code := help.wait(); code != 0 {
 			t.Fatalf("exit code %d", code)
 		}
-		for variable := range config.Variables() {
+		for variable := range config.Variables(config.Serve) {
 			line := ""
 			for each := range strings.Lines(help.stdout.String()) {
 				if strings.HasPrefix(strings.TrimSpace(each), "--"+config.FlagName(variable)+" ") {
@@ -107,7 +107,7 @@ func TestContractFaults(t *testing.T) {
 		if code := p.wait(); code != 2 || p.stdout.String() != "" {
 			t.Errorf("%s: exit code %d\n%s", how, code, p.stdout.String())
 		}
-		for variable := range config.Variables() {
+		for variable := range config.Variables(config.Serve) {
 			_, is := nonsense[variable]
 			if got := strings.Contains("\n"+strings.TrimPrefix(p.stderr.String(), "vigil: "), "\n"+variable+": "); got != is {
 				t.Errorf("%s: that %s is wrong is said: %t, want %t\n%s", how, variable, got, is, p.stderr.String())

@@ -26,12 +26,13 @@ type Command string
 
 // The commands. Those that maintain the store from a shell go by Serve, whose store it is.
 const (
-	Serve Command = "serve"
-	Dev   Command = "dev"
+	Serve     Command = "serve"
+	Dev       Command = "dev"
+	Functions Command = "functions"
 )
 
 // Config is every setting. The tag env names the variable, and in kebab case the flag; default holds what applies when neither is set,
-// unless there is a tag of the command's name.
+// unless there is a tag of the command's name; only names the one command that has the setting.
 type Config struct {
 	Addr             string         `env:"ADDR" default:"127.0.0.1:8080" help:"API and WebSocket listener"`
 	OpsAddr          string         `env:"OPS_ADDR" default:"127.0.0.1:9464" help:"listener of /metrics, for operators alone; empty: off"`
@@ -76,6 +77,11 @@ type Config struct {
 	RateLimits       string         `env:"RATE_LIMITS" default:"register=30/m:60,sensitive=10/m:20,api=50/s:200,handshake=50/s:500" help:"rate and burst per user, or per address where there is no user; off or empty: none"`
 	LogFormat        string         `env:"LOG_FORMAT" default:"json" dev:"text" help:"text, or json in Cloud Logging's field names"`
 	LogLevel         slog.Level     `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error"`
+	Port             int            `only:"functions" env:"PORT" default:"8080" help:"port to serve at, on all addresses"`
+	FunctionTarget   string         `only:"functions" env:"FUNCTION_TARGET" help:"the one function to serve, at /; empty: each at its name"`
+	SignInURI        string         `only:"functions" env:"SIGN_IN_URI" help:"URL that BeforeSignIn is registered under, to the letter; empty: it is not served"`
+	SweepAudience    string         `only:"functions" env:"SWEEP_AUDIENCE" help:"audience of the OIDC tokens that Sweep is called with; empty: the platform checks callers"`
+	SweepCaller      string         `only:"functions" env:"SWEEP_CALLER" help:"e-mail address of the service account that they are for"`
 	Command          Command
 	touchIntervalSet bool
 	originsSet       bool
@@ -84,7 +90,7 @@ type Config struct {
 // Flags adds a flag for every setting, and returns a function that reads those that were given.
 func Flags(flags *pflag.FlagSet, command Command) func(variable string) (string, bool) {
 	values := make(map[string]*pflag.Flag)
-	for field := range settings() {
+	for field := range settings(command) {
 		f := &pflag.Flag{Name: FlagName(field.Tag.Get("env")), Usage: field.Tag.Get("help"),
 			DefValue: defaultOf(field, command), Value: &rawValue{kind: kindOf(field.Type)}}
 		if field.Type.Kind() == reflect.Bool {
@@ -145,10 +151,18 @@ func wanted(t reflect.Type) string {
 // FlagName is the flag that stands for a variable: IDLE_TIMEOUT is --idle-timeout.
 func FlagName(variable string) string { return strings.ReplaceAll(strings.ToLower(variable), "_", "-") }
 
-// Variables yields the names of all settings.
-func Variables() iter.Seq[string] {
+// ShowOnly leaves the flags of these settings alone in the help of a command. It goes on taking all the others, so that the environment of
+// `vigil serve` is its, too.
+func ShowOnly(flags *pflag.FlagSet, command Command, variables []string) {
+	for variable := range Variables(command) {
+		flags.Lookup(FlagName(variable)).Hidden = !slices.Contains(variables, variable)
+	}
+}
+
+// Variables yields the names of a command's settings.
+func Variables(command Command) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for field := range settings() {
+		for field := range settings(command) {
 			if !yield(field.Tag.Get("env")) {
 				return
 			}
@@ -156,12 +170,14 @@ func Variables() iter.Seq[string] {
 	}
 }
 
-// settings yields the fields that are settings.
-func settings() iter.Seq[reflect.StructField] {
+// settings yields the fields that are settings of a command.
+func settings(command Command) iter.Seq[reflect.StructField] {
 	return func(yield func(reflect.StructField) bool) {
 		t := reflect.TypeFor[Config]()
 		for i := range t.NumField() {
-			if field := t.Field(i); field.Tag.Get("env") != "" && !yield(field) {
+			field := t.Field(i)
+			only, special := field.Tag.Lookup("only")
+			if is := field.Tag.Get("env") != "" && (!special || only == string(command)); is && !yield(field) {
 				return
 			}
 		}
@@ -173,7 +189,7 @@ func settings() iter.Seq[reflect.StructField] {
 func Load(ctx context.Context, command Command, flag, lookup func(string) (string, bool)) (Config, error) {
 	c := Config{Command: command}
 	given := make(map[string]string)
-	for field := range settings() {
+	for field := range settings(command) {
 		variable := field.Tag.Get("env")
 		value, ok := flag(variable)
 		if !ok {

@@ -55,14 +55,14 @@ func states(row, value string) bool {
 func TestEverySettingIsDocumented(t *testing.T) {
 	handbook, first := tabled(readDoc(t, "docs/operations.md")), tabled(readDoc(t, "README.md"))
 	known := make(map[string]bool)
-	for field := range settings() {
+	for field := range settings(Functions) { // which has all
 		variable := field.Tag.Get("env")
 		known[variable] = true
 		if handbook[variable] == "" {
 			t.Errorf("docs/operations.md has no row for %s", variable)
 			continue
 		}
-		serve, dev := defaultOf(field, Serve), defaultOf(field, Dev)
+		serve, dev := defaultOf(field, Functions), defaultOf(field, Dev)
 		if serve != "" && !states(handbook[variable], serve) || serve != "" && first[variable] != "" && !states(first[variable], serve) {
 			t.Errorf("%s is %s by default, and a document does not say so", variable, serve)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -92,6 +93,7 @@ func (c *Config) faults(unread map[string]bool) []error {
 		check(c.Store == "memory", "STORE", "%q: vigil dev keeps its sessions in memory", c.Store)
 		return faults
 	}
+	c.functionFaults(check)
 	check(c.Store == "firestore" || c.Store == "memory", "STORE", "%q is neither firestore nor memory", c.Store)
 	const refused = "an emulator is set, whose tokens carry no signature: unset it, or set ALLOW_EMULATORS=true where nobody's data is at stake"
 	for variable, host := range map[string]string{
@@ -101,6 +103,23 @@ func (c *Config) faults(unread map[string]bool) []error {
 		check(host == "" || !c.AllowEmulators || isAddress(host), variable, "%q is not host:port", host)
 	}
 	return faults
+}
+
+// functionFaults checks what only functions have. Its variables are faultless elsewhere.
+func (c *Config) functionFaults(check func(ok bool, variable, format string, args ...any)) {
+	if c.Command != Functions {
+		return
+	}
+	const onlySignIn = "BeforeSignIn"
+	check(c.Port >= 1 && c.Port <= 65535, "PORT", "%d is not from 1 to 65535", c.Port)
+	check(slices.Contains([]string{"", onlySignIn, "OnRevocation", "OnUserDeleted", "Sweep"}, c.FunctionTarget), "FUNCTION_TARGET",
+		"%q is none of BeforeSignIn, OnRevocation, OnUserDeleted, Sweep", c.FunctionTarget)
+	uri, err := url.Parse(c.SignInURI)
+	check(c.SignInURI == "" || err == nil && uri.Host != "" && (uri.Scheme == "https" || uri.Scheme == "http" && c.AuthEmulator != ""),
+		"SIGN_IN_URI", "%q is not a URL of https", c.SignInURI)
+	check(c.SignInURI != "" || c.FunctionTarget != onlySignIn, "SIGN_IN_URI", "BeforeSignIn needs to know the URL that it is registered under")
+	check((c.SweepAudience == "") == (c.SweepCaller == ""), "SWEEP_CALLER", "belongs together with SWEEP_AUDIENCE: both are set, or none")
+	check(c.Store != "memory", "STORE", "functions need STORE=firestore: another process's memory cannot be reached")
 }
 
 func isAddress(addr string) bool {
