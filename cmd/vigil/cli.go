@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -20,6 +19,8 @@ import (
 	"golang.org/x/term"
 	"google.golang.org/grpc/status"
 
+	"github.com/vigilhq/vigil/cmd/internal/config"
+	"github.com/vigilhq/vigil/cmd/internal/wiring"
 	"github.com/vigilhq/vigil/internal/metrics"
 	"github.com/vigilhq/vigil/internal/session"
 )
@@ -27,11 +28,10 @@ import (
 // maintenanceDefaults are those of the settings that differ for somebody who works from a shell.
 var maintenanceDefaults = map[string]string{"LOG_FORMAT": "text", "LOG_LEVEL": "warn"}
 
-// maintenanceSettings are the flags that the help of maintenance commands shows. They take all the others as well, so that the
-// environment of `vigil serve` is theirs, too.
+// maintenanceSettings are those that the help of maintenance commands shows.
 var maintenanceSettings = []string{
-	"firebase-project-id", "tenant-id", "firebase-auth-emulator-host", "firestore-emulator-host", "allow-emulators", "store",
-	"admin-claim", "session-lifetime", "max-sessions", "retention", "log-format", "log-level",
+	"FIREBASE_PROJECT_ID", "TENANT_ID", "FIREBASE_AUTH_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "ALLOW_EMULATORS", "STORE",
+	"ADMIN_CLAIM", "SESSION_LIFETIME", "MAX_SESSIONS", "RETENTION", "LOG_FORMAT", "LOG_LEVEL",
 }
 
 // maxReason is how long a note for the audit may be, in characters, as in the admin API.
@@ -56,7 +56,7 @@ func (m *maintenance) flags(flags *pflag.FlagSet) {
 type shell struct {
 	*maintenance
 	registry *session.Registry
-	backend  backend
+	backend  wiring.Backend
 	ended    *endCounter
 }
 
@@ -66,13 +66,10 @@ func (m *maintenance) command(
 ) *cobra.Command {
 	flags := cmd.Flags()
 	flags.BoolVar(&m.json, "json", false, "print JSON, one object per line")
-	flag := configFlags(flags, false)
-	for field := range settings() {
-		f := flags.Lookup(flagName(field.Tag.Get("env")))
-		f.Hidden = !slices.Contains(maintenanceSettings, f.Name)
-		if value, ok := maintenanceDefaults[field.Tag.Get("env")]; ok {
-			f.DefValue = value
-		}
+	flag := config.Flags(flags, config.Serve)
+	config.ShowOnly(flags, config.Serve, maintenanceSettings)
+	for variable, value := range maintenanceDefaults {
+		flags.Lookup(config.FlagName(variable)).DefValue = value
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		m.stdin = cmd.InOrStdin()
@@ -81,7 +78,7 @@ func (m *maintenance) command(
 			err = m.checkReason()
 		}
 		if err != nil {
-			return usageError{err}
+			return config.UsageError{Err: err}
 		}
 		return nil
 	}
@@ -94,7 +91,7 @@ func (m *maintenance) command(
 		if err != nil {
 			return err
 		}
-		return errors.Join(do(cmd.Context(), s, args), s.backend.close())
+		return errors.Join(do(cmd.Context(), s, args), s.backend.Close())
 	}
 	return cmd
 }
@@ -107,8 +104,8 @@ func (m *maintenance) checkReason() error {
 }
 
 // settings reads the settings, all faults at once.
-func (m *maintenance) settings(ctx context.Context, flag func(string) (string, bool)) (config, error) {
-	c, err := loadConfig(ctx, false, flag, func(variable string) (string, bool) {
+func (m *maintenance) settings(ctx context.Context, flag func(string) (string, bool)) (config.Config, error) {
+	c, err := config.Load(ctx, config.Serve, flag, func(variable string) (string, bool) {
 		if value, ok := m.env.lookup(variable); ok {
 			return value, true
 		}
@@ -116,33 +113,31 @@ func (m *maintenance) settings(ctx context.Context, flag func(string) (string, b
 		return value, ok
 	})
 	if c.Store == "memory" {
-		fault := settingError{"STORE", "these commands need STORE=firestore: another process's memory cannot be reached"}
-		err = usageError{errors.Join(err, fault)}
+		fault := config.Fault{Variable: "STORE", Text: "these commands need STORE=firestore: another process's memory cannot be reached"}
+		err = config.UsageError{Err: errors.Join(err, fault)}
 	}
 	return c, err
 }
 
 // open connects to Firebase, and waits until Firestore has answered: from then on the clock tells store time.
-func (m *maintenance) open(ctx context.Context, c config) (*shell, error) {
-	log := newLogger(c, m.env.stderr)
+func (m *maintenance) open(ctx context.Context, c config.Config) (*shell, error) {
+	log := wiring.NewLogger(c, m.env.stderr)
 	quiet := slog.New(slog.DiscardHandler) // that tokens are unsigned does not matter where none is read
 	clock, counted := session.NewClock(), metrics.New()
-	auth, err := openAuth(ctx, c, c.AuthEmulator, clock, counted, quiet)
+	auth, err := wiring.OpenAuth(ctx, c, c.AuthEmulator, clock, counted, quiet)
 	if err != nil {
 		return nil, err
 	}
-	store, err := openBackend(ctx, c, clock, counted, log)
+	store, err := wiring.OpenBackend(ctx, c, clock, counted, log)
 	if err != nil {
 		return nil, err
 	}
 	s := &shell{maintenance: m, backend: store, ended: &endCounter{}}
-	if err := store.ping(ctx); err != nil {
-		return nil, errors.Join(s.told(ctx, "open", err), store.close())
+	if err := store.Ping(ctx); err != nil {
+		return nil, errors.Join(s.told(ctx, "open", err), store.Close())
 	}
-	s.registry = session.NewRegistry(c.settings(), session.Ports{
-		Store: store.data, Users: store.data, Publisher: store.data, Archive: store.data, Trail: store.data, Jobs: store.data,
-		Accounts: auth, Editor: auth, Clock: clock, Inbox: session.NewInbox(c.FeedResync),
-		After: func(d time.Duration, f func()) { time.AfterFunc(d, f) }, Meter: s.ended, Log: log,
+	s.registry = wiring.Parts{Clock: clock, Auth: auth, Backend: store}.Registry(c, session.Ports{
+		Inbox: session.NewInbox(c.FeedResync), After: func(d time.Duration, f func()) { time.AfterFunc(d, f) }, Meter: s.ended, Log: log,
 	})
 	return s, nil
 }
@@ -171,7 +166,7 @@ func (s *shell) told(ctx context.Context, what string, err error) error {
 		return fmt.Errorf("%s: not found", what)
 	case code == session.CodeUnavailable:
 		cause := strings.Join(strings.Fields(err.Error()), " ")
-		return fmt.Errorf("%s: unavailable: %s cannot answer: %s", what, s.culprit(ctx, err), redact([]byte(cause)))
+		return fmt.Errorf("%s: unavailable: %s cannot answer: %s", what, s.culprit(ctx, err), wiring.Redact([]byte(cause)))
 	case worded:
 		return fmt.Errorf("%s: %s", what, e.Message)
 	default:
@@ -183,7 +178,7 @@ func (s *shell) told(ctx context.Context, what string, err error) error {
 // answered, Firestore is asked once more.
 func (s *shell) culprit(ctx context.Context, err error) string {
 	var grpc interface{ GRPCStatus() *status.Status }
-	if errors.As(err, &grpc) || s.backend.ping(ctx) != nil {
+	if errors.As(err, &grpc) || s.backend.Ping(ctx) != nil {
 		return "Firestore"
 	}
 	return "Firebase Authentication"

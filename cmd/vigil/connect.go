@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vigilhq/vigil/cmd/internal/config"
 	"github.com/vigilhq/vigil/internal/socket"
 	"github.com/vigilhq/vigil/internal/wire"
 )
@@ -36,7 +37,7 @@ func newConnect(env environment) *cobra.Command {
 	flags.StringVar(&deviceName, "device-name", "vigil connect", "name of the session")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if b.email == "" || b.password == "" {
-			return usageError{errors.New("--email and --password are needed")}
+			return config.UsageError{Err: errors.New("--email and --password are needed")}
 		}
 		return connect(cmd.Context(), &b, strings.TrimSuffix(api, "/"), origin, deviceName, cmd.InOrStdin(), env.stdout)
 	}

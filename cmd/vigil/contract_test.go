@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/vigilhq/vigil/cmd/internal/config"
 )
 
 // settingTests has a test of every setting's effect on the running program.
@@ -24,8 +26,7 @@ func rows(tables ...map[string]func(*testing.T, *fleet)) map[string]func(*testin
 func TestContractSettings(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	for field := range settings() {
-		variable := field.Tag.Get("env")
+	for variable := range config.Variables(config.Serve) {
 		test, ok := settingTests[variable]
 		if !ok {
 			t.Errorf("%s has no test", variable)
@@ -63,11 +64,10 @@ func TestContractDefaults(t *testing.T) {
 		if code := help.wait(); code != 0 {
 			t.Fatalf("exit code %d", code)
 		}
-		for field := range settings() {
-			variable := field.Tag.Get("env")
+		for variable := range config.Variables(config.Serve) {
 			line := ""
 			for each := range strings.Lines(help.stdout.String()) {
-				if strings.HasPrefix(strings.TrimSpace(each), "--"+flagName(variable)+" ") {
+				if strings.HasPrefix(strings.TrimSpace(each), "--"+config.FlagName(variable)+" ") {
 					line = strings.TrimSpace(each)
 				}
 			}
@@ -98,7 +98,7 @@ func TestContractFaults(t *testing.T) {
 	var variables, flags []string
 	for _, variable := range slices.Sorted(maps.Keys(nonsense)) {
 		variables = append(variables, variable+"="+nonsense[variable])
-		flags = append(flags, "--"+flagName(variable)+"="+nonsense[variable])
+		flags = append(flags, "--"+config.FlagName(variable)+"="+nonsense[variable])
 	}
 	for how, p := range map[string]*process{
 		"variables": launch(t, &world{TB: t}, []string{"serve"}, append([]string{"FIREBASE_PROJECT_ID=demo"}, variables...)...),
@@ -107,8 +107,7 @@ func TestContractFaults(t *testing.T) {
 		if code := p.wait(); code != 2 || p.stdout.String() != "" {
 			t.Errorf("%s: exit code %d\n%s", how, code, p.stdout.String())
 		}
-		for field := range settings() {
-			variable := field.Tag.Get("env")
+		for variable := range config.Variables(config.Serve) {
 			_, is := nonsense[variable]
 			if got := strings.Contains("\n"+strings.TrimPrefix(p.stderr.String(), "vigil: "), "\n"+variable+": "); got != is {
 				t.Errorf("%s: that %s is wrong is said: %t, want %t\n%s", how, variable, got, is, p.stderr.String())
@@ -170,15 +169,15 @@ func TestContractCommands(t *testing.T) {
 			t.Errorf("%s: %v\n%s", command, err, out.String())
 		}
 		err := run(t.Context(), append(words, "--no-such-flag"), nothing, &out, &out)
-		if err == nil || exitCode(err) != 2 || !strings.Contains(err.Error(), "unknown flag: --no-such-flag") {
-			t.Errorf("%s: exit code %d, %v", command, exitCode(err), err)
+		if err == nil || config.ExitCode(err) != 2 || !strings.Contains(err.Error(), "unknown flag: --no-such-flag") {
+			t.Errorf("%s: exit code %d, %v", command, config.ExitCode(err), err)
 		}
 	}
 	for _, args := range [][]string{{"sessions", "list"}, {"sessions", "end", "x", "--yes"}, {"users", "revoke", "x", "--yes"}, {"users", "enable", "x"}, {"sweep"}} {
 		var out bytes.Buffer
 		err := run(t.Context(), append(args, "--store=memory", "--firebase-project-id=demo"), nothing, &out, &out)
-		if err == nil || exitCode(err) != 2 || !strings.Contains(err.Error(), "STORE=firestore") {
-			t.Errorf("%v in memory: exit code %d, %v", args, exitCode(err), err)
+		if err == nil || config.ExitCode(err) != 2 || !strings.Contains(err.Error(), "STORE=firestore") {
+			t.Errorf("%v in memory: exit code %d, %v", args, config.ExitCode(err), err)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vigilhq/vigil/cmd/internal/config"
 	"github.com/vigilhq/vigil/firestore"
 	"github.com/vigilhq/vigil/firestore/firestoretest"
 	"github.com/vigilhq/vigil/internal/session"
@@ -52,11 +53,11 @@ func newTill(t *testing.T) *till {
 	t.Helper()
 	a := &till{T: t, bill: bill{ops: make(map[string]int)}, accounts: sessiontest.NewDirectory()}
 	unset := func(string) (string, bool) { return "", false }
-	c, err := loadConfig(t.Context(), true, unset, unset)
+	c, err := config.Load(t.Context(), config.Dev, unset, unset)
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings, clock, inbox := c.settings(), session.NewClock(), session.NewInbox(time.Hour)
+	settings, clock, inbox := c.Domain(), session.NewClock(), session.NewInbox(time.Hour)
 	settings.TouchInterval = time.Millisecond // the first activity is stored at once
 	inbox.Prove(time.Now())
 	store, err := firestore.Open(t.Context(), firestore.Options{

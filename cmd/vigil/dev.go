@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vigilhq/vigil/cmd/internal/config"
+	"github.com/vigilhq/vigil/cmd/internal/wiring"
 	"github.com/vigilhq/vigil/internal/identity"
 	"github.com/vigilhq/vigil/internal/metrics"
 	"github.com/vigilhq/vigil/internal/session"
@@ -34,19 +36,19 @@ func newDev(env environment) *cobra.Command {
 			"are 30s or 5m; a bare number is milliseconds.",
 		Args: noArgs,
 	}
-	flag := configFlags(cmd.Flags(), true)
+	flag := config.Flags(cmd.Flags(), config.Dev)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := loadConfig(cmd.Context(), true, flag, env.lookup)
+		c, err := config.Load(cmd.Context(), config.Dev, flag, env.lookup)
 		if err != nil {
 			return err
 		}
-		return dev(cmd.Context(), c, newLogger(c, env.stderr), env.stdout)
+		return dev(cmd.Context(), c, wiring.NewLogger(c, env.stderr), env.stdout)
 	}
 	return cmd
 }
 
-func dev(ctx context.Context, c config, log *slog.Logger, stdout io.Writer) error {
-	places, err := openPlaces(c)
+func dev(ctx context.Context, c config.Config, log *slog.Logger, stdout io.Writer) error {
+	places, err := wiring.OpenPlaces(c)
 	if err != nil {
 		return err
 	}
@@ -66,7 +68,7 @@ func dev(ctx context.Context, c config, log *slog.Logger, stdout io.Writer) erro
 	}
 	identityListener, err := identity.Listen(ctx, c.IdentityAddr)
 	if err != nil {
-		return settingError{"IDENTITY_ADDR", err.Error()}
+		return config.Fault{Variable: "IDENTITY_ADDR", Text: err.Error()}
 	}
 	identityServer := &http.Server{Handler: accounts, ReadHeaderTimeout: readHeaderTimeout}
 	go func() { _ = identityServer.Serve(identityListener) }() // ends with Close
@@ -79,15 +81,15 @@ func dev(ctx context.Context, c config, log *slog.Logger, stdout io.Writer) erro
 	}
 	defer stopOps()
 	quiet := slog.New(slog.DiscardHandler) // that tokens are unsigned is what this command is for
-	auth, err := openAuth(ctx, c, identityListener.Addr().String(), clock, m, quiet)
+	auth, err := wiring.OpenAuth(ctx, c, identityListener.Addr().String(), clock, m, quiet)
 	if err != nil {
 		return err
 	}
 	listener, err := identity.Listen(ctx, c.Addr)
 	if err != nil {
-		return settingError{"ADDR", err.Error()}
+		return config.Fault{Variable: "ADDR", Text: err.Error()}
 	}
-	i := newInstance(c, log, parts{clock, auth, m, memoryBackend(c, clock), places})
+	i := newInstance(c, log, wiring.Parts{Clock: clock, Auth: auth, Metrics: m, Backend: wiring.Memory(c, clock), Places: places})
 	if err := introduce(stdout, c, listener.Addr(), identityListener.Addr(), opsAddr); err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -95,7 +97,7 @@ func dev(ctx context.Context, c config, log *slog.Logger, stdout io.Writer) erro
 }
 
 // introduce prints what a newcomer can do now. The address of the metrics is nil when they are off.
-func introduce(w io.Writer, c config, api, identityAddr, opsAddr net.Addr) error {
+func introduce(w io.Writer, c config.Config, api, identityAddr, opsAddr net.Addr) error {
 	metricsURL := ""
 	if opsAddr != nil {
 		metricsURL = "http://" + opsAddr.String() + "/metrics"

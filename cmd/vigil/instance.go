@@ -13,9 +13,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/vigilhq/vigil/cmd/internal/config"
+	"github.com/vigilhq/vigil/cmd/internal/wiring"
 	"github.com/vigilhq/vigil/handlers"
-	"github.com/vigilhq/vigil/internal/fireauth"
-	"github.com/vigilhq/vigil/internal/geoip"
 	"github.com/vigilhq/vigil/internal/live"
 	"github.com/vigilhq/vigil/internal/metrics"
 	"github.com/vigilhq/vigil/internal/session"
@@ -37,26 +37,11 @@ const (
 	maxClockOffset = time.Minute
 )
 
-// backend is a store with its feed.
-type backend struct {
-	data interface {
-		session.Store
-		session.Users
-		session.Publisher
-		session.Archive
-		session.Trail
-		session.Jobs
-	}
-	feed  session.Feed
-	ping  func(context.Context) error
-	close func() error
-}
-
 // instance is one running service.
 type instance struct {
-	config config
+	config config.Config
 	log    *slog.Logger
-	parts
+	wiring.Parts
 	inbox     *session.Inbox
 	deadlines *live.Deadlines
 	registry  *session.Registry
@@ -66,33 +51,21 @@ type instance struct {
 	draining  atomic.Bool
 }
 
-// parts are what an instance is wired from.
-type parts struct {
-	clock   *session.Clock
-	auth    *fireauth.Verifier
-	metrics *metrics.Metrics
-	backend backend
-	places  *geoip.Database // nil: places are unknown
-}
-
 // newInstance wires an instance; nothing runs before run.
-func newInstance(c config, log *slog.Logger, p parts) *instance {
+func newInstance(c config.Config, log *slog.Logger, p wiring.Parts) *instance {
 	i := &instance{
-		parts: p, config: c, log: log,
+		Parts: p, config: c, log: log,
 		inbox: session.NewInbox(c.FeedResync), deadlines: live.NewDeadlines(),
 	}
-	data := p.backend.data
-	i.registry = session.NewRegistry(c.settings(), session.Ports{
-		Store: data, Users: data, Publisher: data, Archive: data, Trail: data, Jobs: data,
-		Accounts: p.auth, Editor: p.auth, Clock: p.clock, Inbox: i.inbox, After: i.deadlines.After,
-		SignInMail: c.signInMail(), Meter: p.metrics, Log: log,
+	i.registry = p.Registry(c, session.Ports{
+		Inbox: i.inbox, After: i.deadlines.After, SignInMail: c.SignInMail(), Meter: p.Metrics, Log: log,
 	})
-	i.gate = session.NewGate(i.registry, p.auth)
-	sockets := c.sockets()
-	sockets.Meter = p.metrics
+	i.gate = session.NewGate(i.registry, p.Auth)
+	sockets := c.Sockets()
+	sockets.Meter = p.Metrics
 	i.hub = live.NewHub(sockets, i.gate, i.registry, i.inbox, i.deadlines, log)
-	i.sockets = socket.New(i.hub, c.allowedOrigin)
-	p.metrics.Watch(metrics.Gauges{Sockets: i.hub.Sockets, FeedAge: i.inbox.Age, Ready: i.ready, ClockOffset: p.clock.Offset})
+	i.sockets = socket.New(i.hub, c.AllowedOrigin)
+	p.Metrics.Watch(metrics.Gauges{Sockets: i.hub.Sockets, FeedAge: i.inbox.Age, Ready: i.ready, ClockOffset: p.Clock.Offset})
 	return i
 }
 
@@ -108,12 +81,11 @@ func (i *instance) ready() bool {
 }
 
 func (i *instance) handler() http.Handler {
-	limits, _ := rateLimits(i.config.RateLimits) // loadConfig has refused what is wrong
 	return handlers.New(handlers.Options{
 		Gate: i.gate, Registry: i.registry, Socket: i.sockets.Serve,
-		OriginAllowed: i.config.allowedOrigin, TrustedProxies: i.config.TrustedProxies,
-		GeoHeaders: handlers.GeoHeaders(i.config.GeoHeaders), Locate: i.places.Locate,
-		Limits: limits, Ready: i.checks(), Sockets: i.hub.Sockets, Log: i.log, Meter: i.metrics,
+		OriginAllowed: i.config.AllowedOrigin, TrustedProxies: i.config.TrustedProxies,
+		GeoHeaders: handlers.GeoHeaders(i.config.GeoHeaders), Locate: i.Places.Locate,
+		Limits: i.config.Limits(), Ready: i.checks(), Sockets: i.hub.Sockets, Log: i.log, Meter: i.Metrics,
 	})
 }
 
@@ -121,9 +93,9 @@ func (i *instance) handler() http.Handler {
 func (i *instance) checks() []handlers.Check {
 	return []handlers.Check{
 		{Name: "draining", Check: i.notDraining, Fresh: true},
-		{Name: "store", Check: i.backend.ping},
+		{Name: "store", Check: i.Backend.Ping},
 		{Name: "feed", Check: i.feedIsCurrent},
-		{Name: "identity", Check: i.auth.Ready},
+		{Name: "identity", Check: i.Auth.Ready},
 		{Name: "clock", Check: i.clockIsRight},
 	}
 }
@@ -147,7 +119,7 @@ func (i *instance) feedIsCurrent(context.Context) error {
 }
 
 func (i *instance) clockIsRight(context.Context) error {
-	if offset := i.clock.Offset(); offset.Abs() > maxClockOffset {
+	if offset := i.Clock.Offset(); offset.Abs() > maxClockOffset {
 		return fmt.Errorf("the local clock differs from the store's by %s", offset.Round(time.Millisecond))
 	}
 	return nil
@@ -171,7 +143,7 @@ func (i *instance) serve(ctx context.Context, listener net.Listener, handler htt
 	running.Go(func() { i.workOnMassRevocations(background) })
 	running.Go(func() { i.sweep(background) })
 	running.Go(func() { i.registry.NoteLimits(background) })
-	running.Go(func() { _ = i.backend.feed.Run(background, i.inbox) }) // ends with background only
+	running.Go(func() { _ = i.Backend.Feed.Run(background, i.inbox) }) // ends with background only
 
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleConnTimeout,
@@ -196,7 +168,7 @@ func (i *instance) serve(ctx context.Context, listener net.Listener, handler htt
 	failure = errors.Join(failure, i.registry.Flush(flush))
 	stop()
 	running.Wait()
-	return errors.Join(failure, i.backend.close())
+	return errors.Join(failure, i.Backend.Close())
 }
 
 // drain ends the sockets and the requests, at the same time.

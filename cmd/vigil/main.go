@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/vigilhq/vigil/cmd/internal/config"
 )
 
 func main() {
@@ -15,6 +17,6 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "vigil:", err)
-		os.Exit(exitCode(err))
+		os.Exit(config.ExitCode(err))
 	}
 }

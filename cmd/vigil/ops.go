@@ -10,6 +10,7 @@ import (
 	"net/http/pprof"
 	"time"
 
+	"github.com/vigilhq/vigil/cmd/internal/config"
 	"github.com/vigilhq/vigil/internal/identity"
 )
 
@@ -37,13 +38,13 @@ func opsHandler(metrics http.Handler, profiles bool) http.Handler {
 
 // startOps opens the operators' listener, unless it is switched off, and serves on it until stop is called. The address is nil
 // when it is off.
-func startOps(ctx context.Context, c config, metrics http.Handler, log *slog.Logger) (address net.Addr, stop func(), err error) {
+func startOps(ctx context.Context, c config.Config, metrics http.Handler, log *slog.Logger) (address net.Addr, stop func(), err error) {
 	if c.OpsAddr == "" {
 		return nil, func() {}, nil
 	}
 	handler := opsHandler(metrics, c.PProf)
 	listen := new(net.ListenConfig).Listen
-	if c.dev {
+	if c.Command == config.Dev {
 		handler = identity.LoopbackHost(handler)
 		listen = func(ctx context.Context, _, address string) (net.Listener, error) {
 			return identity.Listen(ctx, address)
@@ -51,7 +52,7 @@ func startOps(ctx context.Context, c config, metrics http.Handler, log *slog.Log
 	}
 	listener, err := listen(ctx, "tcp", c.OpsAddr)
 	if err != nil {
-		return nil, nil, settingError{"OPS_ADDR", fmt.Sprintf("%s; choose another address for the metrics, or leave it empty to do without", err)}
+		return nil, nil, config.Fault{Variable: "OPS_ADDR", Text: fmt.Sprintf("%s; choose another address for the metrics, or leave it empty to do without", err)}
 	}
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: opsWriteTimeout,

@@ -2,29 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/vigilhq/vigil/cmd/internal/config"
 )
-
-// usageError is a fault of the command line or of a setting.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
-
-// exitCode is 2 when the command was given wrongly, and 1 when it failed.
-func exitCode(err error) int {
-	if errors.As(err, &usageError{}) {
-		return 2
-	}
-	return 1
-}
 
 func noArgs(cmd *cobra.Command, args []string) error {
 	if err := cobra.NoArgs(cmd, args); err != nil {
-		return usageError{err}
+		return config.UsageError{Err: err}
 	}
 	return nil
 }
@@ -46,7 +33,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 		Args: noArgs,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return config.UsageError{Err: err} })
 	root.AddCommand(newServe(env), newDev(env), newConnect(env), newOpenAPI(env)) //nolint:contextcheck // ExecuteContext below hands it on
 	root.AddCommand(newSessions(env), newUsers(env), newSweep(env))               //nolint:contextcheck // the same
 	root.SetArgs(args)

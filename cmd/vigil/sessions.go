@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/vigilhq/vigil/cmd/internal/config"
 	"github.com/vigilhq/vigil/internal/session"
 )
 
@@ -196,8 +197,7 @@ func (m *moment) Set(text string) error {
 		m.time = at
 		return nil
 	}
-	d, err := parseDuration(text)
-	if span, ok := d.(time.Duration); err == nil && ok && span > 0 {
+	if span, err := config.ParseDuration(text); err == nil && span > 0 {
 		m.ago = span
 		return nil
 	}

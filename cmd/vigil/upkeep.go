@@ -60,10 +60,10 @@ func (i *instance) sweepIsDue(ctx context.Context) bool {
 		return true
 	}
 	lately := i.config.SweepInterval / 5 * 4
-	if i.clock.Now().Sub(census.CountedAt) >= lately {
+	if i.Clock.Now().Sub(census.CountedAt) >= lately {
 		return true
 	}
-	i.metrics.Counted(census)
+	i.Metrics.Counted(census)
 	return false
 }
 

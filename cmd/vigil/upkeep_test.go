@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/vigilhq/vigil/cmd/internal/config"
+	"github.com/vigilhq/vigil/cmd/internal/wiring"
 	"github.com/vigilhq/vigil/internal/memory"
 	"github.com/vigilhq/vigil/internal/metrics"
 	"github.com/vigilhq/vigil/internal/session"
@@ -26,11 +28,12 @@ type sweeper struct {
 func newSweeper(data *memory.Store, every time.Duration) sweeper {
 	store, accounts, discard := sessiontest.NewOutage(data), sessiontest.NewDirectory(), slog.New(slog.DiscardHandler)
 	i := &instance{
-		config: config{SweepInterval: every}, log: discard, parts: parts{clock: session.NewClock(), metrics: metrics.New()},
+		config: config.Config{SweepInterval: every}, log: discard,
+		Parts: wiring.Parts{Clock: session.NewClock(), Metrics: metrics.New()},
 	}
 	i.registry = session.NewRegistry(session.Settings{}, session.Ports{
 		Store: store, Users: store, Publisher: store, Archive: store, Trail: store, Jobs: store,
-		Accounts: accounts, Editor: accounts, Clock: i.clock, Inbox: session.NewInbox(time.Hour),
+		Accounts: accounts, Editor: accounts, Clock: i.Clock, Inbox: session.NewInbox(time.Hour),
 		After: func(time.Duration, func()) {}, Log: discard,
 	})
 	return sweeper{i, store}
@@ -69,7 +72,7 @@ func TestInstancesShareTheCleanUp(t *testing.T) {
 		for range hours {
 			<-time.After(time.Hour)
 			census, err := all[0].registry.Census(t.Context())
-			if age := all[0].clock.Now().Sub(census.CountedAt); err != nil || age > 2*time.Hour {
+			if age := all[0].Clock.Now().Sub(census.CountedAt); err != nil || age > 2*time.Hour {
 				t.Errorf("last counted %s ago (%v)", age, err)
 			}
 		}
@@ -127,7 +130,7 @@ func TestAnothersCountIsShown(t *testing.T) {
 				t.Errorf("due %t when another has counted %s ago", got, age)
 			}
 			shown := httptest.NewRecorder()
-			s.metrics.Handler().ServeHTTP(shown, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+			s.Metrics.Handler().ServeHTTP(shown, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 			if got := strings.Contains(shown.Body.String(), "\nvigil_sessions_active 7\n"); got == due {
 				t.Errorf("shown %t when another has counted %s ago", got, age)
 			}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -16,12 +16,18 @@ var rateForm = regexp.MustCompile(`^([1-9]\d{0,8})/([smh]):([1-9]\d{0,8})$`)
 
 var secondsOf = map[string]float64{"s": 1, "m": 60, "h": 3600}
 
+// Limits are those of requests. They are none of what Load has refused.
+func (c *Config) Limits() handlers.Limits {
+	limits, _ := rateLimits(c.RateLimits)
+	return limits
+}
+
 // rateLimits reads RATE_LIMITS. A class that is left out keeps its default; off, or nothing, limits none.
 func rateLimits(text string) (limits handlers.Limits, faults []string) {
 	if text == "" || text == "off" {
 		return handlers.Limits{}, nil
 	}
-	field, _ := reflect.TypeFor[config]().FieldByName("RateLimits")
+	field, _ := reflect.TypeFor[Config]().FieldByName("RateLimits")
 	standard := field.Tag.Get("default")
 	if text != standard {
 		limits, _ = rateLimits(standard)

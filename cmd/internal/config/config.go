@@ -1,9 +1,12 @@
-package main
+// Package config reads the settings of all commands: one struct, whose fields are variables and flags alike, and one validation, so that
+// what runs with the same environment goes by the same rules.
+package config
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"math"
 	"net/netip"
@@ -18,9 +21,19 @@ import (
 	"golang.org/x/oauth2/google"
 )
 
-// config is every setting of the service. The tag env names the variable, and in kebab case the flag; default and dev hold
-// what applies when neither is set, in general and in `vigil dev`.
-type config struct {
+// Command is what the settings are read for. Some of them have another default in one, or another meaning.
+type Command string
+
+// The commands. Those that maintain the store from a shell go by Serve, whose store it is.
+const (
+	Serve     Command = "serve"
+	Dev       Command = "dev"
+	Functions Command = "functions"
+)
+
+// Config is every setting. The tag env names the variable, and in kebab case the flag; default holds what applies when neither is set,
+// unless there is a tag of the command's name; only names the one command that has the setting.
+type Config struct {
 	Addr             string         `env:"ADDR" default:"127.0.0.1:8080" help:"API and WebSocket listener"`
 	OpsAddr          string         `env:"OPS_ADDR" default:"127.0.0.1:9464" help:"listener of /metrics, for operators alone; empty: off"`
 	PProf            bool           `env:"PPROF" default:"false" help:"serve /debug/pprof beside /metrics"`
@@ -64,17 +77,22 @@ type config struct {
 	RateLimits       string         `env:"RATE_LIMITS" default:"register=30/m:60,sensitive=10/m:20,api=50/s:200,handshake=50/s:500" help:"rate and burst per user, or per address where there is no user; off or empty: none"`
 	LogFormat        string         `env:"LOG_FORMAT" default:"json" dev:"text" help:"text, or json in Cloud Logging's field names"`
 	LogLevel         slog.Level     `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error"`
-	dev              bool
+	Port             int            `only:"functions" env:"PORT" default:"8080" help:"port to serve at, on all addresses"`
+	FunctionTarget   string         `only:"functions" env:"FUNCTION_TARGET" help:"the one function to serve, at /; empty: each at its name"`
+	SignInURI        string         `only:"functions" env:"SIGN_IN_URI" help:"URL that BeforeSignIn is registered under, to the letter; empty: it is not served"`
+	SweepAudience    string         `only:"functions" env:"SWEEP_AUDIENCE" help:"audience of the OIDC tokens that Sweep is called with; empty: the platform checks callers"`
+	SweepCaller      string         `only:"functions" env:"SWEEP_CALLER" help:"e-mail address of the service account that they are for"`
+	Command          Command
 	touchIntervalSet bool
 	originsSet       bool
 }
 
-// configFlags adds a flag for every setting, and returns a function that reads those that were given.
-func configFlags(flags *pflag.FlagSet, dev bool) func(variable string) (string, bool) {
+// Flags adds a flag for every setting, and returns a function that reads those that were given.
+func Flags(flags *pflag.FlagSet, command Command) func(variable string) (string, bool) {
 	values := make(map[string]*pflag.Flag)
-	for field := range settings() {
-		f := &pflag.Flag{Name: flagName(field.Tag.Get("env")), Usage: field.Tag.Get("help"),
-			DefValue: defaultOf(field, dev), Value: &rawValue{kind: kindOf(field.Type)}}
+	for field := range settings(command) {
+		f := &pflag.Flag{Name: FlagName(field.Tag.Get("env")), Usage: field.Tag.Get("help"),
+			DefValue: defaultOf(field, command), Value: &rawValue{kind: kindOf(field.Type)}}
 		if field.Type.Kind() == reflect.Bool {
 			f.NoOptDefVal = "true"
 		}
@@ -87,8 +105,8 @@ func configFlags(flags *pflag.FlagSet, dev bool) func(variable string) (string, 
 	}
 }
 
-func defaultOf(field reflect.StructField, dev bool) string {
-	if value, ok := field.Tag.Lookup("dev"); ok && dev {
+func defaultOf(field reflect.StructField, command Command) string {
+	if value, ok := field.Tag.Lookup(string(command)); ok {
 		return value
 	}
 	return field.Tag.Get("default")
@@ -130,25 +148,48 @@ func wanted(t reflect.Type) string {
 	}
 }
 
-func flagName(variable string) string { return strings.ReplaceAll(strings.ToLower(variable), "_", "-") }
+// FlagName is the flag that stands for a variable: IDLE_TIMEOUT is --idle-timeout.
+func FlagName(variable string) string { return strings.ReplaceAll(strings.ToLower(variable), "_", "-") }
 
-// settings yields the fields that are settings.
-func settings() func(yield func(reflect.StructField) bool) {
-	return func(yield func(reflect.StructField) bool) {
-		t := reflect.TypeFor[config]()
-		for i := range t.NumField() {
-			if field := t.Field(i); field.Tag.Get("env") != "" && !yield(field) {
+// ShowOnly leaves the flags of these settings alone in the help of a command. It goes on taking all the others, so that the environment of
+// `vigil serve` is its, too.
+func ShowOnly(flags *pflag.FlagSet, command Command, variables []string) {
+	for variable := range Variables(command) {
+		flags.Lookup(FlagName(variable)).Hidden = !slices.Contains(variables, variable)
+	}
+}
+
+// Variables yields the names of a command's settings.
+func Variables(command Command) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for field := range settings(command) {
+			if !yield(field.Tag.Get("env")) {
 				return
 			}
 		}
 	}
 }
 
-// loadConfig reads the settings: a flag wins over the variable, the variable over the default. Every fault is reported.
-func loadConfig(ctx context.Context, dev bool, flag, lookup func(string) (string, bool)) (config, error) {
-	c := config{dev: dev}
+// settings yields the fields that are settings of a command.
+func settings(command Command) iter.Seq[reflect.StructField] {
+	return func(yield func(reflect.StructField) bool) {
+		t := reflect.TypeFor[Config]()
+		for i := range t.NumField() {
+			field := t.Field(i)
+			only, special := field.Tag.Lookup("only")
+			if is := field.Tag.Get("env") != "" && (!special || only == string(command)); is && !yield(field) {
+				return
+			}
+		}
+	}
+}
+
+// Load reads the settings: a flag wins over the variable, the variable over the default; lookup tells set but empty from unset. All
+// that is wrong is in the error, a [UsageError] of a [Fault] each. The credentials are asked for the project where nothing names one.
+func Load(ctx context.Context, command Command, flag, lookup func(string) (string, bool)) (Config, error) {
+	c := Config{Command: command}
 	given := make(map[string]string)
-	for field := range settings() {
+	for field := range settings(command) {
 		variable := field.Tag.Get("env")
 		value, ok := flag(variable)
 		if !ok {
@@ -161,15 +202,15 @@ func loadConfig(ctx context.Context, dev bool, flag, lookup func(string) (string
 			c.originsSet = ok
 		}
 		if !ok {
-			value = defaultOf(field, dev)
+			value = defaultOf(field, command)
 		}
 		given[variable] = strings.TrimSpace(value)
 	}
-	if given["FIREBASE_PROJECT_ID"] == "" && !dev {
+	if given["FIREBASE_PROJECT_ID"] == "" && command != Dev {
 		given["FIREBASE_PROJECT_ID"] = projectOf(ctx, lookup)
 	}
 	err := env.ParseWithOptions(&c, env.Options{Environment: given, FuncMap: map[reflect.Type]env.ParserFunc{
-		reflect.TypeFor[time.Duration](): parseDuration,
+		reflect.TypeFor[time.Duration](): func(text string) (any, error) { return ParseDuration(text) },
 		reflect.TypeFor[netip.Prefix]():  func(text string) (any, error) { return netip.ParsePrefix(strings.TrimSpace(text)) },
 	}})
 	faults := parseFaults(err, given)
@@ -177,7 +218,7 @@ func loadConfig(ctx context.Context, dev bool, flag, lookup func(string) (string
 	faults = append(faults, c.faults(faulty(faults))...)
 	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	if err := errors.Join(faults...); err != nil {
-		return c, usageError{err}
+		return c, UsageError{err}
 	}
 	return c, nil
 }
@@ -194,11 +235,6 @@ func projectOf(ctx context.Context, lookup func(string) (string, bool)) string {
 	return credentials.ProjectID
 }
 
-// settingError is a fault of one setting.
-type settingError struct{ variable, text string }
-
-func (e settingError) Error() string { return e.variable + ": " + e.text }
-
 func parseFaults(err error, given map[string]string) []error {
 	if err == nil {
 		return nil
@@ -214,9 +250,9 @@ func parseFaults(err error, given map[string]string) []error {
 			faults = append(faults, each)
 			continue
 		}
-		field, _ := reflect.TypeFor[config]().FieldByName(parse.Name)
+		field, _ := reflect.TypeFor[Config]().FieldByName(parse.Name)
 		variable := field.Tag.Get("env")
-		faults = append(faults, settingError{variable, fmt.Sprintf("%q is not %s", given[variable], wanted(field.Type))})
+		faults = append(faults, Fault{variable, fmt.Sprintf("%q is not %s", given[variable], wanted(field.Type))})
 	}
 	return faults
 }
@@ -224,19 +260,19 @@ func parseFaults(err error, given map[string]string) []error {
 func faulty(faults []error) map[string]bool {
 	variables := make(map[string]bool)
 	for _, fault := range faults {
-		var e settingError
+		var e Fault
 		if errors.As(fault, &e) {
-			variables[e.variable] = true
+			variables[e.Variable] = true
 		}
 	}
 	return variables
 }
 
-// parseDuration reads 30s or 5m; a bare integer is milliseconds.
-func parseDuration(text string) (any, error) {
+// ParseDuration reads 30s or 5m; a bare integer is milliseconds.
+func ParseDuration(text string) (time.Duration, error) {
 	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
 		if ms > math.MaxInt64/int64(time.Millisecond) || ms < math.MinInt64/int64(time.Millisecond) {
-			return nil, strconv.ErrRange
+			return 0, strconv.ErrRange
 		}
 		return time.Duration(ms) * time.Millisecond, nil
 	}

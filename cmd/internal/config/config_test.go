@@ -1,8 +1,6 @@
-package main
+package config
 
 import (
-	"bytes"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -13,101 +11,101 @@ import (
 )
 
 // load reads the settings from a command line and an environment.
-func load(t *testing.T, dev bool, args []string, variables map[string]string) (config, error) {
+func load(t *testing.T, command Command, args []string, variables map[string]string) (Config, error) {
 	t.Helper()
 	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	flag := configFlags(flags, dev)
+	flag := Flags(flags, command)
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "none") // so that nobody's own name a project
-	return loadConfig(t.Context(), dev, flag, func(name string) (string, bool) { v, ok := variables[name]; return v, ok })
+	return Load(t.Context(), command, flag, func(name string) (string, bool) { v, ok := variables[name]; return v, ok })
 }
 
 func TestSettings(t *testing.T) {
 	for name, c := range map[string]struct {
-		dev       bool
+		command   Command
 		args      []string
 		variables map[string]string
-		check     func(config) bool
+		check     func(Config) bool
 	}{
-		"defaults": {check: func(c config) bool {
+		"defaults": {check: func(c Config) bool {
 			return c.Addr == "127.0.0.1:8080" && c.IdleTimeout == 30*time.Minute && c.TouchInterval == 5*time.Minute &&
 				c.MaxSessions == 5 && c.Store == "firestore" && c.LogFormat == "json" && len(c.AllowedOrigins) == 0
 		}},
-		"defaults of dev": {dev: true, check: func(c config) bool {
+		"defaults of dev": {command: Dev, check: func(c Config) bool {
 			return c.Store == "memory" && c.LogFormat == "text" && c.ProjectID == "demo-vigil"
 		}},
-		"a variable": {variables: map[string]string{"IDLE_TIMEOUT": "6s", "IDLE_WARNING": "3000"}, check: func(c config) bool {
+		"a variable": {variables: map[string]string{"IDLE_TIMEOUT": "6s", "IDLE_WARNING": "3000"}, check: func(c Config) bool {
 			return c.IdleTimeout == 6*time.Second && c.IdleWarning == 3*time.Second && c.TouchInterval == time.Second
 		}},
 		"a flag wins over its variable": {
 			args: []string{"--idle-timeout=10m", "--allow-emulators"}, variables: map[string]string{"IDLE_TIMEOUT": "6s"},
-			check: func(c config) bool { return c.IdleTimeout == 10*time.Minute && c.AllowEmulators },
+			check: func(c Config) bool { return c.IdleTimeout == 10*time.Minute && c.AllowEmulators },
 		},
 		"half the time to the warning bounds the touch interval": {
 			variables: map[string]string{"IDLE_TIMEOUT": "10m", "IDLE_WARNING": "8m"},
-			check:     func(c config) bool { return c.TouchInterval == time.Minute },
+			check:     func(c Config) bool { return c.TouchInterval == time.Minute },
 		},
 		"set but empty is off": {
 			variables: map[string]string{"MAX_SESSIONS": "", "TENANT_ID": "", "ALLOWED_ORIGINS": "", "FIRESTORE_EMULATOR_HOST": ""},
-			check:     func(c config) bool { return c.MaxSessions == 0 },
+			check:     func(c Config) bool { return c.MaxSessions == 0 },
 		},
 		"lists": {
 			variables: map[string]string{"TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8", "ALLOWED_ORIGINS": "https://a.example.com,http://localhost:3000"},
-			check:     func(c config) bool { return len(c.TrustedProxies) == 2 && len(c.AllowedOrigins) == 2 },
+			check:     func(c Config) bool { return len(c.TrustedProxies) == 2 && len(c.AllowedOrigins) == 2 },
 		},
-		"metrics": {check: func(c config) bool { return c.OpsAddr == "127.0.0.1:9464" && !c.PProf }},
+		"metrics": {check: func(c Config) bool { return c.OpsAddr == "127.0.0.1:9464" && !c.PProf }},
 		"no metrics": {
 			variables: map[string]string{"OPS_ADDR": ""},
-			check:     func(c config) bool { return c.OpsAddr == "" },
+			check:     func(c Config) bool { return c.OpsAddr == "" },
 		},
-		"default limits": {check: func(c config) bool {
+		"default limits": {check: func(c Config) bool {
 			limits, wrong := rateLimits(c.RateLimits)
 			return wrong == nil && limits == handlers.Limits{
 				Register: handlers.Limit{PerSecond: 0.5, Burst: 60}, Sensitive: handlers.Limit{PerSecond: 1.0 / 6, Burst: 20},
 				API: handlers.Limit{PerSecond: 50, Burst: 200}, Handshake: handlers.Limit{PerSecond: 50, Burst: 500},
 			}
 		}},
-		"limits": {variables: map[string]string{"RATE_LIMITS": " sensitive=1/h:1 , api=5/m:9"}, check: func(c config) bool {
+		"limits": {variables: map[string]string{"RATE_LIMITS": " sensitive=1/h:1 , api=5/m:9"}, check: func(c Config) bool {
 			limits, wrong := rateLimits(c.RateLimits)
 			return wrong == nil && limits.Sensitive == handlers.Limit{PerSecond: 1.0 / 3600, Burst: 1} &&
 				limits.API == handlers.Limit{PerSecond: 5.0 / 60, Burst: 9} && limits.Register == handlers.Limit{PerSecond: 0.5, Burst: 60}
 		}},
-		"no limits": {variables: map[string]string{"RATE_LIMITS": "off"}, check: func(c config) bool {
+		"no limits": {variables: map[string]string{"RATE_LIMITS": "off"}, check: func(c Config) bool {
 			limits, wrong := rateLimits(c.RateLimits)
 			return wrong == nil && limits == handlers.Limits{}
 		}},
-		"empty limits": {dev: true, variables: map[string]string{"RATE_LIMITS": ""}, check: func(c config) bool {
+		"empty limits": {command: Dev, variables: map[string]string{"RATE_LIMITS": ""}, check: func(c Config) bool {
 			limits, wrong := rateLimits(c.RateLimits)
 			return wrong == nil && limits == handlers.Limits{}
 		}},
 		"project": {
 			variables: map[string]string{"GOOGLE_CLOUD_PROJECT": "from-google"},
-			check:     func(c config) bool { return c.ProjectID == "from-google" },
+			check:     func(c Config) bool { return c.ProjectID == "from-google" },
 		},
 		"mail": {
 			variables: map[string]string{"NOTIFY_MAIL_COLLECTION": "mail", "NOTIFY_SESSIONS_URL": "http://localhost:3000/sessions"},
-			check: func(c config) bool {
+			check: func(c Config) bool {
 				return c.MailCollection == "mail" && c.SessionsURL == "http://localhost:3000/sessions"
 			},
 		},
 		"no mail": {
 			variables: map[string]string{"NOTIFY_MAIL_COLLECTION": "", "NOTIFY_SESSIONS_URL": ""},
-			check:     func(c config) bool { return c.MailCollection == "" && c.SessionsURL == "" },
+			check:     func(c Config) bool { return c.MailCollection == "" && c.SessionsURL == "" },
 		},
 		"places": {
 			variables: map[string]string{"GEOIP_DB": "/data/GeoLite2-City.mmdb", "GEO_HEADERS": "cloudflare", "TRUSTED_PROXIES": "10.0.0.0/8"},
-			check:     func(c config) bool { return c.GeoIPDB == "/data/GeoLite2-City.mmdb" && c.GeoHeaders == "cloudflare" },
+			check:     func(c Config) bool { return c.GeoIPDB == "/data/GeoLite2-City.mmdb" && c.GeoHeaders == "cloudflare" },
 		},
-		"no places": {variables: map[string]string{"GEOIP_DB": "", "GEO_HEADERS": ""}, check: func(c config) bool { return c.GeoIPDB == "" }},
+		"no places": {variables: map[string]string{"GEOIP_DB": "", "GEO_HEADERS": ""}, check: func(c Config) bool { return c.GeoIPDB == "" }},
 		"emulators with leave": {
 			variables: map[string]string{"FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:9099", "ALLOW_EMULATORS": "true"},
-			check:     func(c config) bool { return c.AuthEmulator == "127.0.0.1:9099" },
+			check:     func(c Config) bool { return c.AuthEmulator == "127.0.0.1:9099" },
 		},
 		"dev needs no leave for its own": {
-			dev: true, variables: map[string]string{"FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:9099"},
-			check: func(config) bool { return true },
+			command: Dev, variables: map[string]string{"FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:9099"},
+			check: func(Config) bool { return true },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +115,7 @@ func TestSettings(t *testing.T) {
 			if _, ok := c.variables["GOOGLE_CLOUD_PROJECT"]; !ok {
 				c.variables["GOOGLE_CLOUD_PROJECT"] = "demo"
 			}
-			got, err := load(t, c.dev, c.args, c.variables)
+			got, err := load(t, c.command, c.args, c.variables)
 			if err != nil || !c.check(got) {
 				t.Errorf("%+v, %v", got, err)
 			}
@@ -127,7 +125,7 @@ func TestSettings(t *testing.T) {
 
 func TestFaultsOfSettings(t *testing.T) {
 	for name, c := range map[string]struct {
-		dev       bool
+		command   Command
 		variables map[string]string
 		faults    []string // the variables at fault, sorted
 	}{
@@ -161,9 +159,9 @@ func TestFaultsOfSettings(t *testing.T) {
 		"headers of anybody":              {variables: map[string]string{"GEO_HEADERS": "google"}, faults: []string{"GEO_HEADERS"}},
 		"headers of an unheard one":       {variables: map[string]string{"GEO_HEADERS": "Google", "TRUSTED_PROXIES": "10.0.0.0/8"}, faults: []string{"GEO_HEADERS"}},
 		"headers of a misspelt one":       {variables: map[string]string{"GEO_HEADERS": "google", "TRUSTED_PROXIES": "10"}, faults: []string{"TRUSTED_PROXIES"}},
-		"dev": {dev: true, variables: map[string]string{"STORE": "firestore", "IDENTITY_ADDR": "here", "FIREBASE_PROJECT_ID": "", "TENANT_ID": "t"},
+		"dev": {command: Dev, variables: map[string]string{"STORE": "firestore", "IDENTITY_ADDR": "here", "FIREBASE_PROJECT_ID": "", "TENANT_ID": "t"},
 			faults: []string{"FIREBASE_PROJECT_ID", "IDENTITY_ADDR", "STORE", "TENANT_ID"}},
-		"dev open to the network":         {dev: true, variables: map[string]string{"ADDR": ":8080", "IDENTITY_ADDR": "0.0.0.0:9099", "OPS_ADDR": ":9464"}, faults: []string{"ADDR", "IDENTITY_ADDR", "OPS_ADDR"}},
+		"dev open to the network":         {command: Dev, variables: map[string]string{"ADDR": ":8080", "IDENTITY_ADDR": "0.0.0.0:9099", "OPS_ADDR": ":9464"}, faults: []string{"ADDR", "IDENTITY_ADDR", "OPS_ADDR"}},
 		"more milliseconds than time has": {variables: map[string]string{"RETENTION": "18446744073709552"}, faults: []string{"RETENTION"}},
 		"limits": {variables: map[string]string{"RATE_LIMITS": "api=50/s,login=1/s:1,register=0/m:1,sensitive=1/d:5,handshake=1/s:0,handshake=1/s:1,off"},
 			faults: []string{"RATE_LIMITS", "RATE_LIMITS", "RATE_LIMITS", "RATE_LIMITS", "RATE_LIMITS", "RATE_LIMITS", "RATE_LIMITS"}},
@@ -173,9 +171,9 @@ func TestFaultsOfSettings(t *testing.T) {
 			if _, ok := c.variables["GOOGLE_CLOUD_PROJECT"]; !ok {
 				c.variables["GOOGLE_CLOUD_PROJECT"] = "demo"
 			}
-			_, err := load(t, c.dev, nil, c.variables)
-			if err == nil || exitCode(err) != 2 {
-				t.Fatalf("accepted, or exit code %d: %v", exitCode(err), err)
+			_, err := load(t, c.command, nil, c.variables)
+			if err == nil || ExitCode(err) != 2 {
+				t.Fatalf("accepted, or exit code %d: %v", ExitCode(err), err)
 			}
 			var got []string
 			for line := range strings.Lines(err.Error()) {
@@ -190,47 +188,14 @@ func TestFaultsOfSettings(t *testing.T) {
 }
 
 func TestOrigins(t *testing.T) {
-	dev, listed := config{dev: true}, config{dev: true, originsSet: true, AllowedOrigins: []string{"https://dashboard.example.com"}}
+	dev, listed := Config{Command: Dev}, Config{Command: Dev, originsSet: true, AllowedOrigins: []string{"https://dashboard.example.com"}}
 	for origin, want := range map[string][2]bool{
 		"http://localhost:3000": {true, false}, "http://127.0.0.1": {true, false}, "http://[::1]:3000": {true, false},
 		"https://dashboard.example.com": {false, true}, "https://dashboard.example.com.evil.example": {false, false},
 		"http://localhost.evil.example": {false, false}, "null": {false, false}, "": {false, false}, "http://localhost/": {false, false},
 	} {
-		if got := [2]bool{dev.allowedOrigin(origin), listed.allowedOrigin(origin)}; got != want {
+		if got := [2]bool{dev.AllowedOrigin(origin), listed.AllowedOrigin(origin)}; got != want {
 			t.Errorf("%q: %v, want %v", origin, got, want)
 		}
-	}
-}
-
-// A file that cannot be used stops the start, whichever command it is.
-func TestUnusablePlaces(t *testing.T) {
-	nothing := func(string) (string, bool) { return "", false }
-	for _, args := range [][]string{{"dev"}, {"serve", "--firebase-project-id=demo"}} {
-		var out bytes.Buffer
-		err := run(t.Context(), append(args, "--geoip-db=config.go"), nothing, &out, &out)
-		if err == nil || !strings.Contains(err.Error(), "GEOIP_DB: open config.go as a MaxMind database") {
-			t.Errorf("%v: %v", args, err)
-		}
-	}
-}
-
-func TestUsage(t *testing.T) {
-	nothing := func(string) (string, bool) { return "", false }
-	for _, args := range [][]string{{"server"}, {"serve", "--no-such-flag"}, {"connect"}, {"dev", "extra"}, {"openapi", "extra"}} {
-		var out bytes.Buffer
-		if err := run(t.Context(), args, nothing, &out, &out); err == nil || exitCode(err) != 2 {
-			t.Errorf("%v: exit code %d, %v", args, exitCode(err), err)
-		}
-	}
-	var out bytes.Buffer
-	if err := run(t.Context(), []string{"serve", "--help"}, nothing, &out, &out); err != nil || !strings.Contains(out.String(), "--idle-timeout") {
-		t.Errorf("%v: %s", err, out.String())
-	}
-	out.Reset()
-	if err := run(t.Context(), []string{"openapi"}, nothing, &out, &out); err != nil || strings.TrimSpace(out.String()) != string(handlers.OpenAPI()) {
-		t.Errorf("%v: %s", err, out.String())
-	}
-	if code := exitCode(errors.New("it broke")); code != 1 {
-		t.Errorf("exit code %d of a failure", code)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"os"
@@ -12,7 +12,7 @@ var variables = regexp.MustCompile("`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)`")
 
 func readDoc(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../" + name)
+	text, err := os.ReadFile("../../../" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,14 +55,14 @@ func states(row, value string) bool {
 func TestEverySettingIsDocumented(t *testing.T) {
 	handbook, first := tabled(readDoc(t, "docs/operations.md")), tabled(readDoc(t, "README.md"))
 	known := make(map[string]bool)
-	for field := range settings() {
+	for field := range settings(Functions) { // which has all
 		variable := field.Tag.Get("env")
 		known[variable] = true
 		if handbook[variable] == "" {
 			t.Errorf("docs/operations.md has no row for %s", variable)
 			continue
 		}
-		serve, dev := defaultOf(field, false), defaultOf(field, true)
+		serve, dev := defaultOf(field, Functions), defaultOf(field, Dev)
 		if serve != "" && !states(handbook[variable], serve) || serve != "" && first[variable] != "" && !states(first[variable], serve) {
 			t.Errorf("%s is %s by default, and a document does not say so", variable, serve)
 		}

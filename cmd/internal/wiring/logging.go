@@ -1,4 +1,4 @@
-package main
+package wiring
 
 import (
 	"bytes"
@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"strconv"
 	"time"
+
+	"github.com/vigilhq/vigil/cmd/internal/config"
 )
 
-// newLogger logs in text, or in JSON with the field names that Cloud Logging reads: severity, message, time, httpRequest
+// NewLogger logs in text, or in JSON with the field names that Cloud Logging reads: severity, message, time, httpRequest
 // (https://cloud.google.com/logging/docs/structured-logging). Whatever it is given, it writes no token.
-func newLogger(c config, w io.Writer) *slog.Logger {
+func NewLogger(c config.Config, w io.Writer) *slog.Logger {
 	w = redacting{w}
 	options := &slog.HandlerOptions{Level: c.LogLevel}
 	if c.LogFormat == "text" {
@@ -113,15 +115,15 @@ var (
 
 // Write implements [io.Writer].
 func (r redacting) Write(line []byte) (int, error) {
-	clean := redact(line)
+	clean := Redact(line)
 	if _, err := r.w.Write(clean); err != nil {
 		return 0, err
 	}
 	return len(line), nil
 }
 
-// redact returns the line with a mask in place of every JWT, whole or cut off: of what begins as one and has a dot in it.
-func redact(line []byte) []byte {
+// Redact returns the line with a mask in place of every JWT, whole or cut off: of what begins as one and has a dot in it.
+func Redact(line []byte) []byte {
 	var clean []byte
 	rest := line
 	for {

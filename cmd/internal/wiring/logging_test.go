@@ -1,4 +1,4 @@
-package main
+package wiring
 
 import (
 	"bytes"
@@ -9,12 +9,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/vigilhq/vigil/cmd/internal/config"
 )
 
 // oneLine logs with log and returns what was written.
 func oneLine(format string, log func(*slog.Logger)) string {
 	var out bytes.Buffer
-	log(newLogger(config{LogFormat: format, LogLevel: slog.LevelDebug}, &out))
+	log(NewLogger(config.Config{LogFormat: format, LogLevel: slog.LevelDebug}, &out))
 	return out.String()
 }
 
@@ -94,14 +96,14 @@ func TestRedactionLeavesTheRestAlone(t *testing.T) {
 		"a eyJx.y b eyJ c":        "a eyJ… b eyJ c",
 		`{"t":"eyJx.y.z","u":1}`:  `{"t":"eyJ…","u":1}`,
 	} {
-		if got := string(redact([]byte(in))); got != want {
+		if got := string(Redact([]byte(in))); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 	}
 }
 
 func BenchmarkLogLine(b *testing.B) {
-	log := newLogger(config{LogFormat: "json"}, io.Discard)
+	log := NewLogger(config.Config{LogFormat: "json"}, io.Discard)
 	b.ReportAllocs()
 	for b.Loop() {
 		log.LogAttrs(b.Context(), slog.LevelInfo, "request", slog.String("method", "GET"), slog.String("route", "/v1/check"),
@@ -115,6 +117,6 @@ func BenchmarkRedact(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(line)))
 	for b.Loop() {
-		redact(line)
+		Redact(line)
 	}
 }

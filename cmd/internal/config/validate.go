@@ -1,9 +1,10 @@
-package main
+package config
 
 import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,18 +18,18 @@ import (
 )
 
 // complete fills in what depends on other settings.
-func (c *config) complete() {
+func (c *Config) complete() {
 	if !c.touchIntervalSet {
 		c.TouchInterval = min(c.IdleTimeout/6, (c.IdleTimeout-c.IdleWarning)/2)
 	}
 }
 
 // faults lists what is wrong with settings that could be read and with their combinations.
-func (c *config) faults(unread map[string]bool) []error {
+func (c *Config) faults(unread map[string]bool) []error {
 	var faults []error
 	check := func(ok bool, variable, format string, args ...any) {
 		if !ok && !unread[variable] {
-			faults = append(faults, settingError{variable, fmt.Sprintf(format, args...)})
+			faults = append(faults, Fault{variable, fmt.Sprintf(format, args...)})
 		}
 	}
 	for variable, d := range map[string]time.Duration{
@@ -82,7 +83,7 @@ func (c *config) faults(unread map[string]bool) []error {
 	for _, origin := range c.AllowedOrigins {
 		check(isOrigin(origin), "ALLOWED_ORIGINS", "%q is not an origin such as https://dashboard.example.com", origin)
 	}
-	if c.dev {
+	if c.Command == Dev {
 		const exposed = "%q is not a loopback address: vigil dev hands out tokens for any account to whoever reaches it"
 		check(isAddress(c.IdentityAddr), "IDENTITY_ADDR", "%q is not host:port", c.IdentityAddr)
 		check(!isAddress(c.IdentityAddr) || isLoopback(c.IdentityAddr), "IDENTITY_ADDR", exposed, c.IdentityAddr)
@@ -92,6 +93,7 @@ func (c *config) faults(unread map[string]bool) []error {
 		check(c.Store == "memory", "STORE", "%q: vigil dev keeps its sessions in memory", c.Store)
 		return faults
 	}
+	c.functionFaults(check)
 	check(c.Store == "firestore" || c.Store == "memory", "STORE", "%q is neither firestore nor memory", c.Store)
 	const refused = "an emulator is set, whose tokens carry no signature: unset it, or set ALLOW_EMULATORS=true where nobody's data is at stake"
 	for variable, host := range map[string]string{
@@ -101,6 +103,23 @@ func (c *config) faults(unread map[string]bool) []error {
 		check(host == "" || !c.AllowEmulators || isAddress(host), variable, "%q is not host:port", host)
 	}
 	return faults
+}
+
+// functionFaults checks what only functions have. Its variables are faultless elsewhere.
+func (c *Config) functionFaults(check func(ok bool, variable, format string, args ...any)) {
+	if c.Command != Functions {
+		return
+	}
+	const onlySignIn = "BeforeSignIn"
+	check(c.Port >= 1 && c.Port <= 65535, "PORT", "%d is not from 1 to 65535", c.Port)
+	check(slices.Contains([]string{"", onlySignIn, "OnRevocation", "OnUserDeleted", "Sweep"}, c.FunctionTarget), "FUNCTION_TARGET",
+		"%q is none of BeforeSignIn, OnRevocation, OnUserDeleted, Sweep", c.FunctionTarget)
+	uri, err := url.Parse(c.SignInURI)
+	check(c.SignInURI == "" || err == nil && uri.Host != "" && (uri.Scheme == "https" || uri.Scheme == "http" && c.AuthEmulator != ""),
+		"SIGN_IN_URI", "%q is not a URL of https", c.SignInURI)
+	check(c.SignInURI != "" || c.FunctionTarget != onlySignIn, "SIGN_IN_URI", "BeforeSignIn needs to know the URL that it is registered under")
+	check((c.SweepAudience == "") == (c.SweepCaller == ""), "SWEEP_CALLER", "belongs together with SWEEP_AUDIENCE: both are set, or none")
+	check(c.Store != "memory", "STORE", "functions need STORE=firestore: another process's memory cannot be reached")
 }
 
 func isAddress(addr string) bool {
@@ -138,7 +157,8 @@ func isCollection(id string) bool {
 		!strings.ContainsFunc(id, func(r rune) bool { return r == '/' || !unicode.IsPrint(r) })
 }
 
-func (c *config) settings() session.Settings {
+// Domain is what the rules about sessions go by.
+func (c *Config) Domain() session.Settings {
 	return session.Settings{
 		Policy: session.Policy{
 			IdleTimeout: c.IdleTimeout, IdleWarning: c.IdleWarning, Lifetime: c.SessionLifetime,
@@ -151,12 +171,12 @@ func (c *config) settings() session.Settings {
 	}
 }
 
-func (c *config) composer() (*mail.Composer, error) {
+func (c *Config) composer() (*mail.Composer, error) {
 	return mail.New(mail.Options{SessionsURL: c.SessionsURL})
 }
 
-// signInMail is what composes mails about new sign-ins, nil where they are off.
-func (c *config) signInMail() func(to, languages string, s session.Session) *session.Mail {
+// SignInMail is what composes mails about new sign-ins, nil where they are off.
+func (c *Config) SignInMail() func(to, languages string, s session.Session) *session.Mail {
 	composer, err := c.composer()
 	if c.MailCollection == "" || err != nil { // which has been reported
 		return nil
@@ -164,7 +184,8 @@ func (c *config) signInMail() func(to, languages string, s session.Session) *ses
 	return composer.SignIn
 }
 
-func (c *config) sockets() live.Options {
+// Sockets is what open sockets go by.
+func (c *Config) Sockets() live.Options {
 	return live.Options{
 		HeartbeatInterval: c.WSHeartbeat, DisconnectTimeout: c.WSDisconnect, TokenCheckInterval: c.WSTokenCheck,
 		MaxTokenAge: c.WSMaxTokenAge, AuthTimeout: c.WSAuthTimeout, ReauthGrace: c.WSReauthGrace,
@@ -172,14 +193,14 @@ func (c *config) sockets() live.Options {
 	}
 }
 
-// allowedOrigin decides about browsers' origins: those listed, and in dev any page served from this machine.
-func (c *config) allowedOrigin(origin string) bool {
+// AllowedOrigin decides about browsers' origins: those listed, and in dev any page served from this machine.
+func (c *Config) AllowedOrigin(origin string) bool {
 	for _, allowed := range c.AllowedOrigins {
 		if origin == allowed {
 			return true
 		}
 	}
-	if !c.dev || c.originsSet || !isOrigin(origin) {
+	if c.Command != Dev || c.originsSet || !isOrigin(origin) {
 		return false
 	}
 	u, err := url.Parse(origin)
