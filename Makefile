@@ -12,8 +12,9 @@ LINT    := $(GO) tool -modfile=tools/go.mod golangci-lint
 PROFILE := coverage/go.coverprofile
 JSSDK   := internal/identity/testdata/jssdk
 REDOCLY := handlers/testdata/redocly
+CLI     := tools/firebase
 # npm writes this file last, so it is there and new when node_modules is what package-lock.json says.
-INSTALLED := $(addsuffix /node_modules/.package-lock.json,$(JSSDK) $(REDOCLY))
+INSTALLED := $(addsuffix /node_modules/.package-lock.json,$(JSSDK) $(REDOCLY) $(CLI))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -77,7 +78,7 @@ cover: ## the last test run's coverage by package, and whether it is enough
 
 .PHONY: clean
 clean: ## remove what the targets above have made
-	rm -rf bin coverage $(JSSDK)/node_modules $(REDOCLY)/node_modules
+	rm -rf bin coverage $(JSSDK)/node_modules $(REDOCLY)/node_modules $(CLI)/node_modules
 
 # --- what the tests need ---------------------------------------------------------------------------------------------
 
@@ -99,7 +100,7 @@ can-node:
 
 .PHONY: is-installed
 is-installed:
-	@for folder in $(JSSDK) $(REDOCLY); do \
+	@for folder in $(JSSDK) $(REDOCLY) $(CLI); do \
 		[ -f $$folder/node_modules/.package-lock.json ] && [ ! $$folder/package-lock.json -nt $$folder/node_modules/.package-lock.json ] || \
 		{ echo "vigil: $$folder/node_modules is not what package-lock.json says: run 'make test', which installs it" >&2; exit 1; }; done
 
