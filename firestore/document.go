@@ -197,6 +197,7 @@ type userDoc struct {
 
 	DisablePending bool      `firestore:"disablePending"`
 	DeletePending  bool      `firestore:"deletePending"`
+	ErasePending   bool      `firestore:"erasePending"`
 	UpdatedAt      time.Time `firestore:"updatedAt"`
 }
 
@@ -212,6 +213,7 @@ func (d userDoc) user(uid session.UserID) session.User {
 
 		DisablePending: d.DisablePending,
 		DeletePending:  d.DeletePending,
+		ErasePending:   d.ErasePending,
 	}
 }
 

@@ -54,6 +54,9 @@ func (s *Store) Revoke(ctx context.Context, n session.Notice, d session.Decree) 
 	if d.Delete {
 		fields["deletedAt"], fields["deletePending"] = firestore.ServerTimestamp, true
 	}
+	if d.Deleted {
+		fields["deletedAt"], fields["erasePending"] = firestore.ServerTimestamp, true
+	}
 	notice := s.noticeFields(n)
 	delete(notice, "sessionIds")
 	notice["before"] = firestore.ServerTimestamp
@@ -123,6 +126,7 @@ func (s *Store) TokensRevoked(ctx context.Context, uid session.UserID, revokedAt
 			{Path: "tokensPending", Value: false},
 			{Path: "disablePending", Value: false},
 			{Path: "deletePending", Value: false},
+			{Path: "erasePending", Value: false},
 			{Path: "updatedAt", Value: firestore.ServerTimestamp},
 			{Path: "purgeAt", Value: s.clock.Now().Add(s.retention)},
 		}, firestore.LastUpdateTime(snaps[0].UpdateTime))

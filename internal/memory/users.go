@@ -36,8 +36,8 @@ func (m *Store) Revoke(ctx context.Context, n session.Notice, d session.Decree) 
 	u := m.users[n.UserID]
 	u.ID, u.RevokedAt, u.RevokeReason, u.RevokedBy, u.TokensPending = n.UserID, now, n.Reason, d.By, true
 	u.Disabled, u.DisablePending = u.Disabled || d.Disable, u.DisablePending || d.Disable
-	if d.Delete {
-		u.DeletedAt, u.DeletePending = now, true
+	if d.Delete || d.Deleted {
+		u.DeletedAt, u.DeletePending, u.ErasePending = now, u.DeletePending || d.Delete, u.ErasePending || d.Deleted
 	}
 	u.pendingSince, u.keepFrom = now, now
 	m.users[n.UserID] = u
@@ -54,7 +54,7 @@ func (m *Store) TokensRevoked(ctx context.Context, uid session.UserID, revokedAt
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if u, ok := m.users[uid]; ok && u.RevokedAt.Equal(revokedAt) {
-		u.TokensPending, u.DisablePending, u.DeletePending, u.keepFrom = false, false, false, m.next()
+		u.TokensPending, u.DisablePending, u.DeletePending, u.ErasePending, u.keepFrom = false, false, false, false, m.next()
 		m.users[uid] = u
 	}
 	return nil

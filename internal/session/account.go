@@ -1,6 +1,10 @@
 package session
 
-import "context"
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+)
 
 // ChangeEmail changes the address of the caller's account. The caller's other sessions end; Firebase ends all refresh tokens,
 // the caller's too, so that they have to sign in again. It fails with invalid_request where Firebase does not accept the address,
@@ -48,5 +52,33 @@ func (r *Registry) DeleteAccount(ctx context.Context, caller Admission) error {
 	uid := caller.Identity.UserID
 	e := newEvent(EventAccountDeleted, AudienceUser, uid, caller.Session.ID, string(uid), caller.Origin.Address())
 	_, err := r.revoke(ctx, uid, ReasonUserDeleted, Decree{By: string(uid), Delete: true, Events: []Event{e}})
+	return err
+}
+
+// UserDeleted ends everything that is left of an account that has been deleted in Firebase, and strips the personal data from what is
+// kept for the audit. The report of it, named so that a repetition is told, is a hint and not believed: nothing happens while there is
+// an account of this name, and nothing happens again for one that has been deleted through Vigil, or that has been reported before. It
+// fails with unavailable when not all of it could be done, in which case it is safe to report it again.
+func (r *Registry) UserDeleted(ctx context.Context, uid UserID, report string) error {
+	account, err := r.states.Account(ctx, uid, 0) // a missing one's sessions end on being looked up
+	if err != nil || !account.Missing {
+		return err
+	}
+	u, err := r.users.User(ctx, uid)
+	if err != nil {
+		return err
+	}
+	newest, err := r.store.RecentSessions(ctx, uid, 1)
+	switch {
+	case err != nil:
+		return err
+	case len(newest) == 0 || !u.DeletedAt.IsZero() && !newest[0].CreatedAt.After(u.DeletedAt):
+		return r.FinishRevocation(ctx, uid)
+	}
+	sum := sha256.Sum256([]byte(string(uid) + "/" + report))
+	n, e := NewNotice(NoticeEnded, uid, ReasonUserDeleted), newEvent(EventAccountDeleted, AudienceUser, uid, "", ActorSystem, "")
+	n.ID = "deleted-" + hex.EncodeToString(sum[:16])
+	e.ID = n.ID
+	_, err = r.revokeBy(ctx, n, Decree{By: ActorSystem, Deleted: true, Events: []Event{e}})
 	return err
 }

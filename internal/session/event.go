@@ -19,7 +19,7 @@ const (
 	EventAdminRefused     EventType = "admin_refused"     // an admin operation by somebody who is none
 	EventEmailChanged     EventType = "email_changed"     // through Vigil
 	EventPasswordChanged  EventType = "password_changed"  // through Vigil
-	EventAccountDeleted   EventType = "account_deleted"   // by its user, through Vigil
+	EventAccountDeleted   EventType = "account_deleted"   // by its user through Vigil, or found to be so: then by the system
 	EventUserRevoked      EventType = "user_revoked"      // all sign-ins, by an admin
 	EventUserDisabled     EventType = "user_disabled"     // by an admin
 	EventUserEnabled      EventType = "user_enabled"      // by an admin

@@ -83,11 +83,15 @@ const revocationTimeout = 30 * time.Second
 // by a crash or a failure, [Registry.FinishRevocations] of any instance completes. It fails with unavailable when not all of it
 // could be done, in which case it is safe to ask again.
 func (r *Registry) revoke(ctx context.Context, uid UserID, reason Reason, d Decree) (Revocation, error) {
-	began := localNow()
+	return r.revokeBy(ctx, NewNotice(NoticeEnded, uid, reason), d)
+}
+
+// revokeBy is revoke with the notice to be published.
+func (r *Registry) revokeBy(ctx context.Context, n Notice, d Decree) (Revocation, error) {
+	began, uid, reason := localNow(), n.UserID, n.Reason
 	// From here on the revocation goes through, also if nobody waits for the answer any more.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revocationTimeout)
 	defer cancel()
-	n := NewNotice(NoticeEnded, uid, reason)
 	revokedAt, err := r.users.Revoke(ctx, n, d)
 	if err != nil {
 		return Revocation{}, err
@@ -98,7 +102,7 @@ func (r *Registry) revoke(ctx context.Context, uid UserID, reason Reason, d Decr
 
 	ended, err := r.endRevoked(ctx, User{ID: uid, RevokedAt: revokedAt, RevokeReason: reason, RevokedBy: d.By})
 	if err == nil {
-		err = r.settle(ctx, uid, false)
+		err = r.settle(ctx, uid, d.Deleted)
 	}
 	if err != nil {
 		return Revocation{}, partial(err)
@@ -121,7 +125,7 @@ func (r *Registry) endRevoked(ctx context.Context, u User) (int, error) {
 
 // settle does in Firebase what is pending for a user, and writes down that it is done. Firebase can only revoke as of now, which would
 // end sign-ins made since; so one that finishes what another instance has begun does not ask again what has been done, or
-// what there is nobody left to do to.
+// what there is nobody left to do to. An account that was found deleted is never deleted here: one that is there was created since.
 func (r *Registry) settle(ctx context.Context, uid UserID, finishing bool) error {
 	u, err := r.users.User(ctx, uid) // as it is now: an admin may have decided otherwise since
 	if err != nil || !u.TokensPending {
@@ -132,14 +136,9 @@ func (r *Registry) settle(ctx context.Context, uid UserID, finishing bool) error
 		return err
 	}
 	switch {
-	case u.DeletePending:
-		if !account.Missing {
-			err = r.editor.Delete(ctx, uid)
-		}
-		if err == nil {
-			err = r.users.Erase(ctx, uid)
-		}
 	case account.Missing:
+	case u.DeletePending:
+		err = r.editor.Delete(ctx, uid)
 	default:
 		if u.DisablePending && !account.Disabled {
 			err = r.editor.SetDisabled(ctx, uid, true)
@@ -147,6 +146,9 @@ func (r *Registry) settle(ctx context.Context, uid UserID, finishing bool) error
 		if told := account.TokensValidAfter.Unix() >= u.RevokedAt.Unix(); err == nil && !(told && finishing) {
 			err = r.accounts.RevokeTokens(ctx, uid)
 		}
+	}
+	if err == nil && (u.DeletePending || u.ErasePending) {
+		err = r.users.Erase(ctx, uid)
 	}
 	if err != nil {
 		return err
@@ -180,6 +182,33 @@ func (r *Registry) FinishRevocations(ctx context.Context) error {
 		r.log.Info("revocation completed", "user", u.ID)
 	}
 	return errors.Join(failures...)
+}
+
+// pendingLook is how often a pending revocation is looked at by whoever waits to finish it.
+const pendingLook = 3 * time.Second
+
+// FinishRevocation completes the revocation of one user if its instance has not done so within twice the feed's period, and waits for
+// that: ctx has to allow for it. It returns when nothing is pending, and fails with unavailable when it could not be done. The read
+// that finds the revocation pending has told the clock the store's time, also in a process that has just started.
+func (r *Registry) FinishRevocation(ctx context.Context, uid UserID) error {
+	for {
+		u, err := r.users.User(ctx, uid)
+		if err != nil || !u.TokensPending {
+			return err
+		}
+		// A revocation is pending since the moment that it carries.
+		wait := u.RevokedAt.Add(2 * r.settings.FeedResync).Sub(r.clock.Now())
+		if wait <= 0 {
+			err := r.finish(ctx, u)
+			if err == nil {
+				r.log.Info("revocation completed", "user", uid)
+			}
+			return err
+		}
+		if err := pause(ctx, min(wait, pendingLook)); err != nil {
+			return err
+		}
+	}
 }
 
 func (r *Registry) finish(ctx context.Context, u User) error {

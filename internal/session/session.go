@@ -156,8 +156,9 @@ type User struct {
 	TokensPending  bool      // Firebase has not been told yet
 	DisablePending bool      // nor that the account is disabled
 	DeletePending  bool      // nor that the account is deleted
+	ErasePending   bool      // of an account that is gone: what is kept about it has not been stripped yet
 	Disabled       bool      // by an admin, through Vigil
-	DeletedAt      time.Time // when the user deleted the account through Vigil, zero if they did not
+	DeletedAt      time.Time // when the account was deleted, by its user through Vigil or as found in Firebase; zero if it was not
 }
 
 // Revoked reports whether a sign-in at authTime is one of those that u's revocation has ended.

@@ -67,6 +67,7 @@ type Decree struct {
 	By      string // a uid or an actor
 	Disable bool   // sets Disabled and DisablePending
 	Delete  bool   // sets DeletedAt to the moment, and DeletePending
+	Deleted bool   // sets DeletedAt to the moment, and ErasePending: there is no account any more
 	Events  []Event
 }
 

@@ -1,0 +1,144 @@
+package functions
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
+)
+
+// How much of a request is read.
+const (
+	maxSignIn = 256 << 10 // with all that an identity provider says about a user, and its tokens
+	maxEvent  = 1 << 20   // twice what Eventarc delivers
+	maxSweep  = 64 << 10
+)
+
+// A refusal is an answer other than success, in the shape that Identity Platform has for those of a blocking function and passes on to
+// the client: https://firebase.google.com/docs/auth/extend-with-blocking-functions#handling_user_operations.
+type refusal struct {
+	code    int
+	status  string // of Google's canonical ones
+	message string
+}
+
+func (f *refusal) Error() string { return f.message }
+
+func (f *refusal) answer(w http.ResponseWriter) {
+	answer(w, f.code, map[string]any{"error": map[string]string{"status": f.status, "message": f.message}})
+}
+
+var (
+	errMethod     = &refusal{http.StatusMethodNotAllowed, "INVALID_ARGUMENT", "Only POST is answered."}
+	errTooLarge   = &refusal{http.StatusRequestEntityTooLarge, "INVALID_ARGUMENT", "The request is too large."}
+	errUnreadable = &refusal{http.StatusBadRequest, "INVALID_ARGUMENT", "The request cannot be read."}
+	errCaller     = &refusal{http.StatusUnauthorized, "UNAUTHENTICATED", "The request does not come from whom it has to come from."}
+	errInternal   = &refusal{http.StatusInternalServerError, "INTERNAL", "The function has failed."}
+	errNotDone    = &refusal{http.StatusServiceUnavailable, "UNAVAILABLE", "Not done yet: try again."}
+)
+
+func answer(w http.ResponseWriter, code int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(body) // a caller who has gone needs no answer
+}
+
+// handler answers a request whose body has been read. It answers itself unless it fails.
+type handler func(w http.ResponseWriter, r *http.Request, body []byte) error
+
+// call is what all functions have in common. A budget of zero is as long as the caller waits, or until the process is about to end.
+func (s *Server) call(name string, budget time.Duration, most int64, h handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !s.running.TryRLock() { // the process is about to end
+			errNotDone.answer(w)
+			return
+		}
+		defer s.running.RUnlock()
+		defer func() {
+			if p := recover(); p != nil {
+				s.log.Error("function panicked", "function", name, "panic", p, "stack", string(debug.Stack()))
+				errInternal.answer(w)
+			}
+		}()
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		if budget > 0 {
+			ctx, cancel = context.WithTimeout(ctx, budget)
+			defer cancel()
+		} else {
+			defer context.AfterFunc(s.leaving, cancel)()
+		}
+		body, err := read(w, r, most)
+		if err == nil {
+			err = h(w, r.WithContext(ctx), body)
+		}
+		if err == nil {
+			return
+		}
+		var said *refusal
+		if !errors.As(err, &said) {
+			said = errNotDone
+		}
+		s.log.Warn("function refused or failed", "function", name, "status", said.code, "error", err)
+		said.answer(w)
+	}
+}
+
+// read reads the body, and gives up on a caller who takes too long to send it. Afterwards the connection has no deadline: the request's
+// context would end with it.
+func read(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return nil, errMethod
+	}
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout)) // tests' recorders have none
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	_ = connection.SetReadDeadline(time.Time{})
+	if _, over := errors.AsType[*http.MaxBytesError](err); over {
+		return nil, errTooLarge
+	}
+	if err != nil {
+		return nil, errUnreadable
+	}
+	return body, nil
+}
+
+// event answers a request that brings an event: 204 when it needs no more attention, so that it is not sent again.
+func (s *Server) event(on func(context.Context, event.Event) error) handler {
+	return func(w http.ResponseWriter, r *http.Request, body []byte) error {
+		e, err := readEvent(r, body)
+		if err != nil {
+			return err
+		}
+		if err := on(r.Context(), e); err != nil {
+			return err
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+}
+
+// readEvent reads a CloudEvent in binary or structured mode, or one in the form that functions of the first generation are called with.
+func readEvent(r *http.Request, body []byte) (event.Event, error) {
+	if isLegacy(r.Header) {
+		return readLegacy(body)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	e, err := cehttp.NewEventFromHTTPRequest(r)
+	if err == nil {
+		err = e.Validate()
+	}
+	if err != nil {
+		return event.Event{}, errUnreadable
+	}
+	return *e, nil
+}
