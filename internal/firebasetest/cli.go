@@ -113,6 +113,20 @@ func (c config) host(emulator string) string {
 	return ""
 }
 
+var errTaken = errors.New("is taken: another emulator runs, or `make run`")
+
+// vacant fails with errTaken when somebody listens where one of the emulators is to be.
+func (c config) vacant(ctx context.Context, emulators []string) error {
+	for _, emulator := range emulators {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", c.host(emulator))
+		if err != nil {
+			return fmt.Errorf("firebasetest: %s, where firebase.json has the emulator of %s, %w", c.host(emulator), emulator, errTaken)
+		}
+		_ = l.Close()
+	}
+	return nil
+}
+
 // file returns the path of a file with this configuration: the one that it was read from, or a copy in folder. The CLI takes no rules
 // from outside of the folder of its configuration, so these are copied too.
 func (c config) file(folder string) (string, error) {

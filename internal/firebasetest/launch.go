@@ -66,11 +66,16 @@ func Launch(ctx context.Context, options Options) (e *Emulators, err error) {
 		return nil, err
 	}
 	for range attempts {
-		if e, err = cli.launch(ctx, options); err == nil || !options.FreePorts || !strings.Contains(err.Error(), "port taken") {
+		if e, err = cli.launch(ctx, options); err == nil || !options.FreePorts || !taken(err) {
 			break
 		}
 	}
 	return e, err
+}
+
+// taken reports whether somebody else has a port: in our words, or in the CLI's.
+func taken(err error) bool {
+	return errors.Is(err, errTaken) || strings.Contains(err.Error(), "port taken")
 }
 
 func (cli cli) launch(ctx context.Context, options Options) (*Emulators, error) {
@@ -97,7 +102,7 @@ func (e *Emulators) start(ctx context.Context, cli cli, options Options) error {
 	}
 	// Nothing of the user's own CLI: no login, no settings, no telemetry. Its temporary folder holds the hub's address.
 	env := append(os.Environ(), "TMPDIR="+e.folder, "XDG_CONFIG_HOME="+e.folder, "NO_UPDATE_NOTIFIER=1", "NO_COLOR=1", "FORCE_COLOR=0")
-	only := "auth"
+	only := []string{"auth"}
 	e.auth = config.host("auth")
 	if options.Firestore {
 		jar, err := firestoretest.RunnableJar(e.folder)
@@ -105,10 +110,14 @@ func (e *Emulators) start(ctx context.Context, cli cli, options Options) error {
 			return err
 		}
 		env = append(env, "FIRESTORE_EMULATOR_BINARY_PATH="+jar)
-		only = "auth,firestore"
+		only = append(only, "firestore")
 		e.firestore = config.host("firestore")
 	}
-	e.process = exec.CommandContext(context.Background(), cli.node, cli.script, "emulators:start", "--only", only, "--project", Project, "--config", file)
+	if err := config.vacant(ctx, only); err != nil {
+		return err
+	}
+	e.process = exec.CommandContext(context.Background(), cli.node, cli.script,
+		"emulators:start", "--only", strings.Join(only, ","), "--project", Project, "--config", file)
 	e.process.Dir, e.process.Env = e.folder, env // its logs go to the working directory
 	e.process.Stdout, e.process.Stderr = e.output, e.output
 	// The CLI starts Java in a session of its own, and ends it when it is asked to end itself.
