@@ -12,8 +12,9 @@ LINT    := $(GO) tool -modfile=tools/go.mod golangci-lint
 PROFILE := coverage/go.coverprofile
 JSSDK   := internal/identity/testdata/jssdk
 REDOCLY := handlers/testdata/redocly
+CLI     := tools/firebase
 # npm writes this file last, so it is there and new when node_modules is what package-lock.json says.
-INSTALLED := $(addsuffix /node_modules/.package-lock.json,$(JSSDK) $(REDOCLY))
+INSTALLED := $(addsuffix /node_modules/.package-lock.json,$(JSSDK) $(REDOCLY) $(CLI))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -21,13 +22,17 @@ INSTALLED := $(addsuffix /node_modules/.package-lock.json,$(JSSDK) $(REDOCLY))
 
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-23s %s\n", $$1, $$2 }' Makefile
 
 # --- use -------------------------------------------------------------------------------------------------------------
 
 .PHONY: run
 run: ## the whole product on this machine: needs Go alone; settings come from the environment or ARGS
 	@$(GO) build -o bin/vigil ./cmd/vigil && exec bin/vigil dev $(ARGS)
+
+.PHONY: run-emulators
+run-emulators: can-node $(CLI)/node_modules/.package-lock.json can-emulate ## the service on Firebase's official emulators
+	@$(GO) build -o bin/vigil ./cmd/vigil && $(GO) build -o bin/run-emulators ./internal/firebasetest/run && exec bin/run-emulators
 
 .PHONY: build
 build: ## the programs, into bin/
@@ -37,7 +42,7 @@ build: ## the programs, into bin/
 # Cheap checks come first and the tests last, so that a run ends with their summary.
 
 .PHONY: test
-test: can-race can-emulate can-node $(INSTALLED) format vet lint lint-openapi go-test ## everything, after installing what it needs
+test: can-race can-node $(INSTALLED) can-emulate format vet lint lint-openapi go-test ## everything, after installing what it needs
 
 .PHONY: check
 check: can-race can-emulate can-node is-installed format vet lint lint-openapi go-test ## the same without npm ci
@@ -71,13 +76,18 @@ go-test:
 	set -x; FIRESTORE_EMULATOR_JAR="$$jar" $(GO) test -race -shuffle=on -timeout=15m -coverprofile=$(PROFILE) $(TESTFLAGS) ./...
 	@scripts/coverage.sh -q $(PROFILE)
 
+.PHONY: test-official-emulators
+test-official-emulators: can-race can-node $(INSTALLED) can-emulate ## the tests on Firebase's official emulators alone, which are part of test
+	@jar=$$(scripts/firestore-emulator.sh) || exit 1; \
+	set -x; FIRESTORE_EMULATOR_JAR="$$jar" $(GO) test -race -shuffle=on -timeout=15m $(TESTFLAGS) ./internal/firebasetest/...
+
 .PHONY: cover
 cover: ## the last test run's coverage by package, and whether it is enough
 	@scripts/coverage.sh $(PROFILE)
 
 .PHONY: clean
 clean: ## remove what the targets above have made
-	rm -rf bin coverage $(JSSDK)/node_modules $(REDOCLY)/node_modules
+	rm -rf bin coverage $(JSSDK)/node_modules $(REDOCLY)/node_modules $(CLI)/node_modules
 
 # --- what the tests need ---------------------------------------------------------------------------------------------
 
@@ -93,13 +103,13 @@ can-emulate:
 .PHONY: can-node
 can-node:
 	@command -v $(NODE) >/dev/null && command -v $(NPM) >/dev/null || \
-		{ echo "vigil: no Node.js: the tests run the real Firebase client SDK and a linter, and need Node 20 or newer, with npm" >&2; exit 1; }
+		{ echo "vigil: no Node.js: the Firebase CLI, the Firebase client SDK in tests and a linter need Node 20 or newer, with npm" >&2; exit 1; }
 	@major=$$($(NODE) -p 'process.versions.node.split(".")[0]') && [ "$$major" -ge 20 ] || \
-		{ echo "vigil: Node $$major is too old: the tests run the real Firebase client SDK and a linter, and need Node 20 or newer" >&2; exit 1; }
+		{ echo "vigil: Node $$major is too old: the Firebase CLI, the Firebase client SDK in tests and a linter need Node 20 or newer" >&2; exit 1; }
 
 .PHONY: is-installed
 is-installed:
-	@for folder in $(JSSDK) $(REDOCLY); do \
+	@for folder in $(JSSDK) $(REDOCLY) $(CLI); do \
 		[ -f $$folder/node_modules/.package-lock.json ] && [ ! $$folder/package-lock.json -nt $$folder/node_modules/.package-lock.json ] || \
 		{ echo "vigil: $$folder/node_modules is not what package-lock.json says: run 'make test', which installs it" >&2; exit 1; }; done
 

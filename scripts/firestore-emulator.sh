@@ -36,6 +36,16 @@ sdk_jar() {
     [ ! -f "$jar" ] || echo "$jar"
 }
 
+# firebase_cli runs the Firebase CLI: the one on the path, else the one that tools/firebase pins, where that is installed.
+firebase_cli() {
+    pinned="$(dirname "$0")/../tools/firebase/node_modules/firebase-tools/lib/bin/firebase.js"
+    if command -v firebase >/dev/null; then
+        firebase "$@"
+    elif command -v node >/dev/null && [ -f "$pinned" ]; then
+        node "$pinned" "$@"
+    fi
+}
+
 find_jar() {
     if [ -n "${FIRESTORE_EMULATOR_JAR:-}" ]; then
         [ -f "$FIRESTORE_EMULATOR_JAR" ] || fail "FIRESTORE_EMULATOR_JAR names no file: $FIRESTORE_EMULATOR_JAR"
@@ -44,8 +54,8 @@ find_jar() {
     fi
     jar=$(sdk_jar)
     [ -n "$jar" ] || jar=$(newest_cached)
-    if [ -z "$jar" ] && command -v firebase >/dev/null; then
-        firebase setup:emulators:firestore </dev/null >/dev/null 2>&1 || true
+    if [ -z "$jar" ]; then
+        firebase_cli setup:emulators:firestore </dev/null >/dev/null 2>&1 || true
         jar=$(newest_cached)
     fi
     [ -n "$jar" ] || fail "no Firestore emulator: run 'gcloud components install cloud-firestore-emulator' (or 'apt-get install google-cloud-cli-firestore-emulator', or 'npm install -g firebase-tools'), or set FIRESTORE_EMULATOR_JAR to its jar"

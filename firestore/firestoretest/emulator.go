@@ -21,12 +21,18 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/vigilhq/vigil/internal/tied"
 )
 
 // startTimeout is how long the emulator may take to be ready: 3 to 5 seconds on a machine that does nothing else.
 const startTimeout = 90 * time.Second
+
+// mainClass is where the emulator's jar, which does not say so itself, is entered.
+const mainClass = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 
 var shared struct {
 	mu       sync.Mutex
@@ -80,7 +86,7 @@ type Emulator struct {
 
 	process *exec.Cmd
 	output  *tail
-	exited  chan struct{}
+	exited  <-chan struct{}
 }
 
 // New starts an emulator, with further arguments of its command line, which ends with the test.
@@ -129,11 +135,12 @@ func launch(args ...string) (*Emulator, error) {
 func (e *Emulator) start() error {
 	// These flags of the machine make it start fast and stay small, instead of running fast for long.
 	args := []string{"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx512m", "-cp", e.jar,
-		"com.google.cloud.datastore.emulator.firestore.CloudFirestore", "--host=127.0.0.1", fmt.Sprintf("--port=%d", e.port)}
-	e.output, e.exited = &tail{}, make(chan struct{})
+		mainClass, "--host=127.0.0.1", fmt.Sprintf("--port=%d", e.port)}
+	e.output = &tail{}
 	e.process = exec.CommandContext(context.Background(), "java", append(args, e.args...)...)
 	e.process.Stdout, e.process.Stderr = e.output, e.output
-	if err := startTied(e.process, e.exited); err != nil {
+	var err error
+	if e.exited, err = tied.Start(e.process, syscall.SIGKILL); err != nil {
 		return fmt.Errorf("firestoretest: cannot start the Firestore emulator: %w", err)
 	}
 	if err := e.await(); err != nil {

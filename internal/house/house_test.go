@@ -54,8 +54,24 @@ var rooms = map[string]row{
 		why:  "an adapter knows the domain and no other adapter",
 	},
 	"firestore/firestoretest": {
+		ours:     []string{"internal/tied"},
 		forTests: true,
-		why:      "it starts the emulator for anybody's tests, so it depends on nobody",
+		why:      "it starts the emulator for anybody's tests, so it knows nobody's package",
+	},
+	"internal/firebasetest": {
+		ours:     []string{"firestore/firestoretest", "internal/tied"},
+		forTests: true,
+		why:      "it starts the official emulators for anybody's tests, so it knows nobody's package",
+	},
+	"internal/firebasetest/run": {
+		ours:     []string{"internal/firebasetest", "internal/tied"},
+		forTests: true,
+		why:      "it runs the service as a program beside the official emulators, as a user does: it knows none of its packages",
+	},
+	"internal/tied": {
+		libraries: []string{},
+		forTests:  true,
+		why:       "test support and development tools start processes; the product starts none",
 	},
 	"internal/fireauth": {
 		ours: []string{"internal/session"},

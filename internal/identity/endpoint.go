@@ -82,16 +82,13 @@ func (s *Server) authorize(r *http.Request) (admin bool, err error) {
 				because(fmt.Sprintf("This server is project %q, not %q", s.project, project))
 		}
 		return true, nil
-	case project != "":
-		return false, &statusError{
-			code: http.StatusUnauthorized, status: "UNAUTHENTICATED", reason: "required",
-			message: "Request is missing required authentication credential. Expected \"" + adminCredential + "\".",
-		}
 	case r.URL.Query().Get("key") == "":
 		return false, &statusError{
 			code: http.StatusForbidden, status: "PERMISSION_DENIED", reason: "forbidden",
 			message: "The request is missing a valid API key.",
 		}
+	case project != "":
+		return false, insufficientRights.because("Only authenticated requests can specify a project. Expected \"" + adminCredential + "\".")
 	}
 	return false, nil
 }

@@ -216,11 +216,11 @@ func TestOperationsWantTheirCredential(t *testing.T) {
 		method, path, authorization string
 		want                        int
 	}{
-		{"POST", base + "/projects/" + testProject + "/accounts", "", http.StatusUnauthorized},
-		{"POST", base + "/projects/" + testProject + "/accounts:lookup", "", http.StatusUnauthorized},
-		{"POST", base + "/projects/" + testProject + "/accounts:update?key=any", "", http.StatusUnauthorized},
+		{"POST", base + "/projects/" + testProject + "/accounts", "", http.StatusForbidden},
+		{"POST", base + "/projects/" + testProject + "/accounts:lookup", "", http.StatusForbidden},
+		{"POST", base + "/projects/" + testProject + "/accounts:update?key=any", "", http.StatusBadRequest},
 		{"POST", base + "/projects/" + testProject + "/accounts:delete", "Bearer " + ana.text("idToken"), http.StatusUnauthorized},
-		{"GET", base + "/projects/" + testProject + "/accounts:batchGet", "", http.StatusUnauthorized},
+		{"GET", base + "/projects/" + testProject + "/accounts:batchGet", "", http.StatusForbidden},
 		{"GET", base + "/projects/" + testProject + "/accounts:batchGet", "Basic b3duZXI6", http.StatusUnauthorized},
 		{"GET", base + "/projects/" + testProject + "/accounts:batchGet", "bearer owner", http.StatusOK},
 		{"GET", base + "/projects/another/accounts:batchGet", adminCredential, http.StatusBadRequest},

@@ -1,0 +1,30 @@
+// Package tied starts processes that do not outlive the one that started them, for tests and development tools.
+package tied
+
+import (
+	"os/exec"
+	"runtime"
+	"syscall"
+)
+
+// Start starts a process that is sent a signal when this one dies, however it dies, and returns a channel that is closed when it has
+// ended. On Linux it also has a process group of its own: Ctrl-C in a terminal reaches only the starter, which ends it in its own order.
+// On other systems nothing sends the signal.
+func Start(cmd *exec.Cmd, signal syscall.Signal) (exited <-chan struct{}, err error) {
+	tie(cmd, signal)
+	ended := make(chan struct{})
+	started := make(chan error, 1)
+	go func() {
+		// The kernel watches the thread that started the process, so that thread waits for it.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err != nil {
+			return
+		}
+		_ = cmd.Wait() // cmd.ProcessState tells
+		close(ended)
+	}()
+	return ended, <-started
+}
