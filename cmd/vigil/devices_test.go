@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"slices"
@@ -17,6 +19,7 @@ import (
 	"time"
 
 	"github.com/vigilhq/vigil/firestore/firestoretest"
+	"github.com/vigilhq/vigil/internal/firebasetest"
 )
 
 // devices are browsers that read Firestore directly with the real client SDK; see devices.mjs.
@@ -216,20 +219,33 @@ func (d *devices) firestore(method, path, body string) {
 
 // The end of one device's session is the end of its access to Firestore, where it reads directly, and of nobody else's.
 func TestTheEndOfOneDeviceInFirestore(t *testing.T) {
-	for name, signIn := range map[string]func(w *world) map[string]any{
-		"without sid": func(*world) map[string]any {
-			return map[string]any{"email": "ana@example.com", "password": userPass}
-		},
-		"with sid": func(w *world) map[string]any {
-			return map[string]any{"customToken": w.customToken("ana")}
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			testTheEndOfOneDevice(t, w.devices(firestoretest.Start(t)), signIn)
-		})
+	password := func(*world) map[string]any {
+		return map[string]any{"email": "ana@example.com", "password": userPass}
 	}
+	t.Run("without sid", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		testTheEndOfOneDevice(t, w.devices(firestoretest.Start(t)), password)
+	})
+	t.Run("with the sid of a custom token", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		testTheEndOfOneDevice(t, w.devices(firestoretest.Start(t)), func(w *world) map[string]any {
+			return map[string]any{"customToken": w.customToken("ana")}
+		})
+	})
+	// The official emulators, started with the shipped firebase.json. Their tokens need a sid: they forget whose auth_time is whose.
+	t.Run("with the sid of BeforeSignIn", func(t *testing.T) {
+		t.Parallel()
+		official := firebasetest.New(t, firebasetest.Options{Firestore: true, FreePorts: true})
+		w := newWorldOf(t, firebasetest.Project, httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: official.AuthHost()}))
+		signUp := map[string]any{"email": "ana@example.com", "password": userPass}
+		if err := post(t.Context(), w.identity.URL+"/identitytoolkit.googleapis.com/v1/accounts:signUp?key=any", "", signUp, nil); err != nil {
+			t.Fatal(err)
+		}
+		official.BeforeSignIn(t, w.serveFunctions(official.FirestoreHost(), "FUNCTION_TARGET=BeforeSignIn"))
+		testTheEndOfOneDevice(t, w.devices(official.FirestoreHost()), password)
+	})
 }
 
 func testTheEndOfOneDevice(t *testing.T, d *devices, signIn func(w *world) map[string]any) {

@@ -25,15 +25,16 @@ import (
 
 var (
 	program    string   // the program under test
+	functions  string   // the one that Google calls
 	buildFlags []string // -race where the tests have it
 )
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "vigil")
 	if err == nil {
-		program = filepath.Join(dir, "vigil")
+		program, functions = filepath.Join(dir, "vigil"), filepath.Join(dir, "functions")
 		var out []byte
-		build := append(append([]string{"build"}, buildFlags...), "-o", program, ".")
+		build := append(append([]string{"build"}, buildFlags...), "-o", dir, ".", "../functions")
 		if out, err = exec.Command("go", build...).CombinedOutput(); err != nil { //nolint:noctx // go test's timeout covers it
 			err = fmt.Errorf("%w: %s", err, out)
 		}
@@ -64,21 +65,29 @@ const adminPass, userPass = "an admin's password", "a user's password"
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{TB: t, project: firestoretest.ProjectID(t)}
-	var err error
-	if w.accounts, err = identity.New(identity.Options{ProjectID: w.project}); err != nil {
+	project := firestoretest.ProjectID(t)
+	accounts, err := identity.New(identity.Options{ProjectID: project})
+	if err != nil {
 		t.Fatal(err)
 	}
+	w := newWorldOf(t, project, accounts)
+	w.accounts = accounts
+	w.createUser("ana", userPass, nil)
+	w.createUser("ben", userPass, nil)
+	w.createUser("boss", adminPass, map[string]any{"admin": true})
+	return w
+}
+
+// newWorldOf is a world without users around any server that speaks Firebase Authentication's protocols.
+func newWorldOf(t testing.TB, project string, accounts http.Handler) *world {
+	w := &world{TB: t, project: project}
 	w.identity = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if before := w.before.Load(); before != nil && !(*before)(r) {
 			panic(http.ErrAbortHandler)
 		}
-		w.accounts.ServeHTTP(rw, r)
+		accounts.ServeHTTP(rw, r)
 	}))
 	t.Cleanup(w.identity.Close)
-	w.createUser("ana", userPass, nil)
-	w.createUser("ben", userPass, nil)
-	w.createUser("boss", adminPass, map[string]any{"admin": true})
 	return w
 }
 

@@ -49,6 +49,11 @@ func (b *lockedBuffer) String() string {
 // launch starts the program with these arguments and settings, on top of an environment without any.
 func launch(t testing.TB, w *world, args []string, settings ...string) *process {
 	t.Helper()
+	return launchProgram(t, w, program, args, settings...)
+}
+
+func launchProgram(t testing.TB, w *world, program string, args []string, settings ...string) *process {
+	t.Helper()
 	p := &process{world: w, exited: make(chan struct{})}
 	p.cmd = exec.Command(program, args...) //nolint:noctx // killed by the cleanup
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "ADDR=127.0.0.1:0", "OPS_ADDR=127.0.0.1:0", "LOG_FORMAT=json", "LOG_LEVEL=debug"}, settings...)
@@ -83,13 +88,18 @@ func (w *world) serve(firestoreHost string, settings ...string) *process {
 // serveWith is serve with flags.
 func (w *world) serveWith(flags []string, firestoreHost string, settings ...string) *process {
 	w.Helper()
-	p := launch(w.TB, w, append([]string{"serve"}, flags...), append([]string{
+	p := launch(w.TB, w, append([]string{"serve"}, flags...), append(w.settings(firestoreHost), settings...)...)
+	p.awaitReady()
+	return p
+}
+
+// settings have a program take part in this world, with the store at firestoreHost.
+func (w *world) settings(firestoreHost string) []string {
+	return []string{
 		"FIREBASE_PROJECT_ID=" + w.project, "ALLOW_EMULATORS=true", "FIRESTORE_EMULATOR_HOST=" + firestoreHost,
 		"FIREBASE_AUTH_EMULATOR_HOST=" + strings.TrimPrefix(w.identity.URL, "http://"),
 		"ALLOWED_ORIGINS=https://dashboard.example.com",
-	}, settings...)...)
-	p.awaitReady()
-	return p
+	}
 }
 
 // awaitReady waits until the instance tells its address and says that it is ready.
