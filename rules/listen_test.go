@@ -101,7 +101,8 @@ func TestListeners(t *testing.T) {
 	brings(t, others, codes.OK, 3)
 }
 
-// TestListenersOutliveDeadlines: time alone ends no listener that is open, in the emulator at least. That the end is written down does.
+// TestListenersOutliveDeadlines: time alone ends no listener that is open, on the emulator at least. The end that is written
+// down does.
 func TestListenersOutliveDeadlines(t *testing.T) {
 	t.Parallel()
 	p := open(t, read(t, "example.rules"))
@@ -140,6 +141,7 @@ func TestClock(t *testing.T) {
 		return func() { p.write(t, "activeSessions/"+ref.ID, fields{field: time.Now().Add(-d)}) }
 	}
 	now := func() error { return touch(firestore.ServerTimestamp) }
+	claimed := func() error { return touch(time.Now()) }
 	nothing := func() {}
 
 	for _, step := range []struct {
@@ -150,7 +152,7 @@ func TestClock(t *testing.T) {
 	}{
 		{"live", nothing, read, codes.OK},
 		{"active within a minute", nothing, now, codes.PermissionDenied},
-		{"active by the client's clock", ago("lastActive", time.Minute), func() error { return touch(time.Now()) }, codes.PermissionDenied},
+		{"active by the client's clock", ago("lastActive", time.Minute), claimed, codes.PermissionDenied},
 		{"active after a minute", nothing, now, codes.OK},
 		{"active once more", nothing, now, codes.PermissionDenied},
 		{"idle", ago("lastActive", 30*time.Minute), read, codes.PermissionDenied},
