@@ -8,7 +8,7 @@ import (
 
 // application is the table of what example.rules has besides Vigil's. Its scenes play in the last microsecond in which a sign-in
 // counts as recent.
-func application() []func(func() string) []*scene {
+func application() []row {
 	const project, billing = "projects/p-{uid}", "projects/p-{uid}/billing/plan"
 	in := func(a ask) func(*scene) {
 		return func(s *scene) {
@@ -29,7 +29,7 @@ func application() []func(func() string) []*scene {
 		return update(project, append(more, firestore.Update{Path: "title", Value: "y"})...)
 	}
 	plan := update(billing, firestore.Update{Path: "plan", Value: "paid"})
-	return []func(func() string) []*scene{
+	return []row{
 		allow("an owner deletes a project", in(remove(project)), unowned, dead(stale)...),
 		allow("a member reads a project", in(get(project)), stranger, dead()...),
 		allow("a member lists projects", in(list("projects", member)), otherwise("it asks for all", list("projects")), dead(

@@ -71,7 +71,8 @@ func borderline() (sessions []session.Session) {
 		})
 	}
 	for _, idle := range []time.Duration{
-		30 * time.Minute, 5 * time.Minute, 90*time.Second + time.Millisecond, 1234567 * time.Microsecond, 100*time.Second + 1, time.Second / 3,
+		30 * time.Minute, 5 * time.Minute, 90*time.Second + time.Millisecond,
+		100*time.Second + 1, 1234567 * time.Microsecond, time.Second / 3,
 	} {
 		for _, later := range []time.Duration{-time.Microsecond, 0, time.Microsecond, time.Hour} {
 			add(idle, later, session.StatusActive)

@@ -58,10 +58,12 @@ type but struct {
 	change func(*scene)
 }
 
-// allow is how scenes come about: one in which a request is allowed, and for every but one in which it is denied.
-func allow(name string, set func(*scene), nearest but, more ...but) func(number func() string) []*scene {
-	return func(number func() string) []*scene {
-		scenes := []*scene{{}}
+// A row is a scene in which a request is allowed, and for every but one in which it is denied. It gives each a user of its own.
+type row func(number func() string) []*scene
+
+// allow is how scenes come about, so none is allowed without one that is not.
+func allow(name string, set func(*scene), nearest but, more ...but) row {
+	return func(number func() string) (scenes []*scene) {
 		for i, b := range append([]but{{name, func(*scene) {}}, nearest}, more...) {
 			s := usual("ana" + number())
 			set(s)
@@ -72,15 +74,15 @@ func allow(name string, set func(*scene), nearest but, more ...but) func(number 
 			}
 			scenes = append(scenes, s)
 		}
-		return scenes[1:]
+		return scenes
 	}
 }
 
-// scenesOf numbers the users of a table.
-func scenesOf(table ...func(number func() string) []*scene) (scenes []*scene) {
+// scenesOf are those of a table.
+func scenesOf(table ...row) (scenes []*scene) {
 	n := 0
-	for _, row := range table {
-		scenes = append(scenes, row(func() string { n++; return fmt.Sprint(n) })...)
+	for _, r := range table {
+		scenes = append(scenes, r(func() string { n++; return fmt.Sprint(n) })...)
 	}
 	return scenes
 }

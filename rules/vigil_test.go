@@ -41,7 +41,7 @@ func dead(more ...but) []but {
 }
 
 // vigil is the table of firestore.rules.
-func vigil(t *testing.T) (table []func(func() string) []*scene) {
+func vigil(t *testing.T) (table []row) {
 	return slices.Concat(ownSessions(), signIns(t), deadlines(), events(), touches())
 }
 
@@ -58,7 +58,7 @@ func with(field string, value any) but {
 	return but{fmt.Sprintf("its document has %s %#v", field, value), func(s *scene) { s.session[field] = value }}
 }
 
-func ownSessions() []func(func() string) []*scene {
+func ownSessions() []row {
 	broken := []but{
 		without("userId"), without("status"), without("expiresAt"), without("lastActive"), without("idleTimeout"),
 		with("status", "Active"), with("idleTimeout", "1800"), with("idleTimeout", nil), with("expiresAt", nil),
@@ -70,10 +70,7 @@ func ownSessions() []func(func() string) []*scene {
 		otherwise("it asks for another's", list("activeSessions", where{"userId", "==", "bob"})),
 		otherwise("it asks for a range of users", list("activeSessions", where{"userId", ">=", "{uid}"})),
 		otherwise("it asks by another field", list("activeSessions", where{"sessionId", "==", "{id}"})),
-		otherwise("it asks every collection of the name", ask{path: "activeSessions", do: func(ctx context.Context, c *firestore.Client, s *scene) error {
-			_, err := c.CollectionGroup("activeSessions").Where("userId", "==", s.uid).Documents(ctx).GetAll()
-			return err
-		}}),
+		otherwise("it asks every collection of the name", everywhere("activeSessions")),
 	}
 	for _, path := range servers {
 		collection, _, _ := strings.Cut(path, "/")
@@ -87,7 +84,7 @@ func ownSessions() []func(func() string) []*scene {
 		s.others["activeSessions/other-{uid}"] = fields{"userId": s.uid, "status": "ended"}
 		s.ask = get("activeSessions/other-{uid}")
 	}
-	return []func(func() string) []*scene{
+	return []row{
 		allow("a session reads itself", asking(get(own)), nobody, dead(append(broken, reads...)...)...),
 		allow("a session reads another of its user", another, but{"it is another user's", func(s *scene) {
 			s.others["activeSessions/other-{uid}"]["userId"] = "bob"
@@ -111,13 +108,21 @@ func count(collection string, filters ...where) ask {
 	}}
 }
 
+// everywhere lists the caller's of all collections of a name.
+func everywhere(collection string) ask {
+	return ask{path: collection, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
+		_, err := c.CollectionGroup(collection).Where("userId", "==", s.uid).Documents(ctx).GetAll()
+		return err
+	}}
+}
+
 // signIn makes the scene one of another sign-in, whose session is stored under id.
 func (s *scene) signIn(uid, id string, claims map[string]any) {
 	s.uid, s.id, s.claims, s.session["userId"] = uid, id, claims, uid
 }
 
 // signIns are about which document is the caller's.
-func signIns(t *testing.T) (table []func(func() string) []*scene) {
+func signIns(t *testing.T) (table []row) {
 	data, err := os.ReadFile("../internal/session/testdata/session-ids.json")
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +135,6 @@ func signIns(t *testing.T) (table []func(func() string) []*scene) {
 		t.Fatal(err)
 	}
 	for _, v := range vectors {
-		// Vectors may be of one user: her sessions are apart, what her scenes ask for is not.
 		table = append(table, allow("test vector: "+v.Name, func(s *scene) {
 			claims := map[string]any{"auth_time": v.AuthTime}
 			if v.SID != "" {
@@ -155,8 +159,8 @@ func signIns(t *testing.T) (table []func(func() string) []*scene) {
 			but{"the token has none", func(s *scene) { delete(s.claims, "sid") }}),
 		allow("a session with the longest sid", named(strings.Repeat("s", 128)), claim("shorter", strings.Repeat("s", 127))),
 		// Vigil goes by auth_time where sid is not a name; rules deny.
-		allow("a session without a sid", asking(get(own)), claim("empty", ""), claim("a number", 7), claim("true", true), claim("false", false),
-			claim("null", nil), claim("a list", []string{"s"}), claim("a map", map[string]any{"s": "s"}),
+		allow("a session without a sid", asking(get(own)), claim("empty", ""), claim("a number", 7),
+			claim("true", true), claim("false", false), claim("null", nil), claim("a list", []string{"s"}), claim("a map", map[string]any{"s": "s"}),
 			claim("too long", strings.Repeat("s", 129)),
 			but{"the token has no auth_time", func(s *scene) { delete(s.claims, "auth_time") }},
 			but{"auth_time is a text", func(s *scene) { s.claims["auth_time"] = "noon" }}),
@@ -170,7 +174,7 @@ func signIns(t *testing.T) (table []func(func() string) []*scene) {
 }
 
 // deadlines are tried a microsecond before and at their very instant.
-func deadlines() (table []func(func() string) []*scene) {
+func deadlines() (table []row) {
 	before := func(set func(*scene) time.Time) func(*scene) {
 		return func(s *scene) { s.ask, s.now = get(own), set(s).Add(-time.Microsecond) }
 	}
@@ -195,7 +199,7 @@ func deadlines() (table []func(func() string) []*scene) {
 	return table
 }
 
-func events() []func(func() string) []*scene {
+func events() []row {
 	const path = "securityEvents/e-{uid}"
 	users := where{"audience", "==", "user"}
 	event := func(a ask) func(*scene) {
@@ -206,7 +210,7 @@ func events() []func(func() string) []*scene {
 	change := func(field string, value any) but {
 		return but{fmt.Sprintf("%s is %v", field, value), func(s *scene) { s.others[path][field] = value }}
 	}
-	return []func(func() string) []*scene{
+	return []row{
 		allow("a session reads an event of its user", event(get(path)), change("audience", "admin"), dead(nobody,
 			change("userId", "bob"),
 			otherwise("it changes it", update(path, firestore.Update{Path: "type", Value: "x"})),
@@ -224,7 +228,7 @@ func events() []func(func() string) []*scene {
 }
 
 // touches are the only write that a client may make.
-func touches() []func(func() string) []*scene {
+func touches() []row {
 	const other = "activeSessions/other-{uid}"
 	buts := []but{
 		{"it is another session of its user", func(s *scene) {
@@ -236,9 +240,7 @@ func touches() []func(func() string) []*scene {
 		otherwise("it says no time", update(own, firestore.Update{Path: "lastActive", Value: noon.Unix()})),
 		otherwise("it deletes lastActive", update(own, firestore.Update{Path: "lastActive", Value: firestore.Delete})),
 		otherwise("it adds a field", touch(own, 0, firestore.Update{Path: "extra", Value: 1})),
-		otherwise("it leaves the other fields out", ask{path: own, writes: true, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
-			return set(own, fields{"lastActive": s.now}).do(ctx, c, s)
-		}}),
+		{"it leaves the other fields out", func(s *scene) { s.ask = set(own, fields{"lastActive": s.now}) }},
 		otherwise("it deletes the session", remove(own)),
 		{"it creates the session", func(s *scene) {
 			created := maps.Clone(s.session)
@@ -260,7 +262,7 @@ func touches() []func(func() string) []*scene {
 		buts = append(buts, but{"it is in " + path, kept(touch(path, 0))}, but{"it deletes in " + path, kept(remove(path))},
 			otherwise("it creates in "+path, set(path, fields{"userId": "{uid}"})))
 	}
-	return []func(func() string) []*scene{
+	return []row{
 		allow("a session says that its user is active", asking(touch(own, 0)), nobody, dead(buts...)...),
 		allow("a session says so after a minute", func(s *scene) {
 			s.session["lastActive"], s.ask = s.now.Add(-time.Minute), touch(own, 0)
