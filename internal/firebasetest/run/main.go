@@ -46,6 +46,9 @@ func run(ctx context.Context, program string, freePorts bool, stdout io.Writer) 
 	if err := seed(ctx, emulators.AuthHost()); err != nil {
 		return unlessInterrupted(ctx, err)
 	}
+	if err := warm(ctx, emulators.FirestoreHost()); err != nil {
+		return unlessInterrupted(ctx, err)
+	}
 	service, err := serve(ctx, program, emulators)
 	if err != nil {
 		return err
