@@ -24,7 +24,7 @@ var sidForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // function is the URI of the real BeforeSignIn, which a process can serve but once.
 var function = sync.OnceValues(func() (string, error) {
-	ports, err := freePorts(1)
+	ports, err := freePorts(context.Background(), 1)
 	if err != nil {
 		return "", err
 	}
@@ -171,7 +171,7 @@ func TestFunctionThatCannotName(t *testing.T) {
 		t.Cleanup(server.Close)
 		return server.URL
 	}
-	ports, err := freePorts(1)
+	ports, err := freePorts(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ type config struct {
 }
 
 // readConfig reads a firebase.json, and moves its emulators to free ports if that is asked for.
-func readConfig(path string, options Options) (config, error) {
+func readConfig(ctx context.Context, path string, options Options) (config, error) {
 	c := config{path: path}
 	text, err := os.ReadFile(path)
 	if err == nil {
@@ -87,7 +87,7 @@ func readConfig(path string, options Options) (config, error) {
 	if !options.FreePorts {
 		return c, nil
 	}
-	ports, err := freePorts(5)
+	ports, err := freePorts(ctx, 5)
 	if err != nil {
 		return config{}, err
 	}
@@ -160,9 +160,9 @@ func (c config) file(folder string) (string, error) {
 }
 
 // freePorts returns ports that nobody listens on now.
-func freePorts(n int) (ports []int, err error) {
+func freePorts(ctx context.Context, n int) (ports []int, err error) {
 	for range n {
-		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("firebasetest: no free port: %w", err)
 		}

@@ -106,7 +106,7 @@ func TestLaunchEndsWithItsContext(t *testing.T) {
 
 func shipped(t *testing.T, options Options) config {
 	t.Helper()
-	c, err := readConfig("../../firebase.json", options)
+	c, err := readConfig(t.Context(), "../../firebase.json", options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestConfigurationOnFreePorts(t *testing.T) {
 			t.Errorf("%s is not the shipped one: %v", name, err)
 		}
 	}
-	moved, err := readConfig(path, Options{})
+	moved, err := readConfig(t.Context(), path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,14 +183,14 @@ func TestConfigurationsThatAreNone(t *testing.T) {
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			c, err := readConfig(path, Options{FreePorts: true})
+			c, err := readConfig(t.Context(), path, Options{FreePorts: true})
 			if err == nil {
 				_, err = c.file(folder)
 			}
 			oneLine(t, err, "firebasetest: ")
 		})
 	}
-	if _, err := readConfig("/nowhere/firebase.json", Options{}); err == nil {
+	if _, err := readConfig(t.Context(), "/nowhere/firebase.json", Options{}); err == nil {
 		t.Error("a file that does not exist is a configuration")
 	}
 }

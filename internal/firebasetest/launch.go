@@ -92,7 +92,7 @@ func (cli cli) launch(ctx context.Context, options Options) (*Emulators, error) 
 }
 
 func (e *Emulators) start(ctx context.Context, cli cli, options Options) error {
-	config, err := readConfig(filepath.Join(cli.root, "firebase.json"), options)
+	config, err := readConfig(ctx, filepath.Join(cli.root, "firebase.json"), options)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (e *Emulators) start(ctx context.Context, cli cli, options Options) error {
 	only := []string{"auth"}
 	e.auth = config.host("auth")
 	if options.Firestore {
-		jar, err := firestoretest.RunnableJar(e.folder)
+		jar, err := firestoretest.RunnableJar(e.folder) //nolint:contextcheck // it only looks for a file
 		if err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (e *Emulators) start(ctx context.Context, cli cli, options Options) error {
 	if err := config.vacant(ctx, only); err != nil {
 		return err
 	}
-	e.process = exec.CommandContext(context.Background(), cli.node, cli.script,
+	e.process = exec.CommandContext(context.WithoutCancel(ctx), cli.node, cli.script,
 		"emulators:start", "--only", strings.Join(only, ","), "--project", Project, "--config", file)
 	e.process.Dir, e.process.Env = e.folder, env // its logs go to the working directory
 	e.process.Stdout, e.process.Stderr = e.output, e.output
@@ -127,7 +127,7 @@ func (e *Emulators) start(ctx context.Context, cli cli, options Options) error {
 	if err := e.await(ctx); err != nil {
 		return err
 	}
-	e.java = e.hub().Firestore.PID
+	e.java = e.hub(ctx).Firestore.PID
 	return nil
 }
 
@@ -172,14 +172,14 @@ func (e *Emulators) Stop() {
 }
 
 // hub is what the CLI's hub tells about its emulators; nothing when it cannot be asked.
-func (e *Emulators) hub() (running struct{ Firestore struct{ PID int } }) {
+func (e *Emulators) hub(ctx context.Context) (running struct{ Firestore struct{ PID int } }) {
 	var locator struct{ Origins []string }
 	file, err := os.ReadFile(filepath.Join(e.folder, "hub-"+Project+".json"))
 	if err != nil || json.Unmarshal(file, &locator) != nil {
 		return running
 	}
 	for _, origin := range locator.Origins {
-		if body, err := get(context.Background(), origin+"/emulators"); err == nil && json.Unmarshal(body, &running) == nil {
+		if body, err := get(ctx, origin+"/emulators"); err == nil && json.Unmarshal(body, &running) == nil {
 			break
 		}
 	}

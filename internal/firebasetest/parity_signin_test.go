@@ -75,7 +75,7 @@ var signingIn = []behaviour{
 	}},
 	{name: "two sign-ins of one user, their refresh tokens", observe: func(c *caller) string {
 		d := c.newcomer()
-		if c.again(d).refreshToken == c.again(d).refreshToken {
+		if first, second := c.again(d), c.again(d); first.refreshToken == second.refreshToken {
 			return "the same"
 		}
 		return "different"

@@ -3,6 +3,7 @@ package firebasetest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"net/http/httptest"
@@ -128,7 +129,7 @@ func attempt(b behaviour, c *caller) (outcome string) {
 // TestParityDocument holds docs/parity.md to the table.
 func TestParityDocument(t *testing.T) {
 	const path = "../../docs/parity.md"
-	want := document()
+	want := document(pinned(t))
 	if *update {
 		if err := os.WriteFile(path, want, 0o644); err != nil { //nolint:gosec // a document
 			t.Fatal(err)
@@ -143,7 +144,21 @@ func TestParityDocument(t *testing.T) {
 	}
 }
 
-func document() []byte {
+// pinned is the version of the Firebase CLI.
+func pinned(t *testing.T) string {
+	t.Helper()
+	var manifest struct{ Dependencies map[string]string }
+	text, err := os.ReadFile("../../" + cliFolder + "/package.json")
+	if err == nil {
+		err = json.Unmarshal(text, &manifest)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return manifest.Dependencies["firebase-tools"]
+}
+
+func document(version string) []byte {
 	var differing, agreeing bytes.Buffer
 	total, different := 0, 0
 	for _, group := range groups {
@@ -161,7 +176,7 @@ func document() []byte {
 		section(&agreeing, group.title, "| | both |\n|---|---|\n", &agree)
 	}
 	var out bytes.Buffer
-	fmt.Fprintf(&out, parityIntroduction, total, different)
+	fmt.Fprintf(&out, parityIntroduction, version, total, different)
 	out.WriteString("\n## Where they differ\n")
 	_, _ = differing.WriteTo(&out)
 	out.WriteString("\n## Where they agree\n")
@@ -179,7 +194,7 @@ const parityIntroduction = "<!-- Written by `go test ./internal/firebasetest -ru
 # Parity with the official Auth emulator
 
 ` + "`vigil dev` and Vigil's tests sign in through `internal/identity`. One suite (`internal/firebasetest.TestParity`) asks it and the official\n" +
-	"Auth emulator (Firebase CLI 14.27.0) the same %d questions, over HTTP, through the Admin SDK for Go and through the client SDK for\n" +
+	"Auth emulator (Firebase CLI %s) the same %d questions, over HTTP, through the Admin SDK for Go and through the client SDK for\n" +
 	"JavaScript. They differ in %d. An outcome is what a caller sees: a word like `TOKEN_EXPIRED` is Google's, with code 400 where none stands\n" +
 	"before it. A difference that is not listed here fails the suite, and so does an agreement that is listed as a difference.\n" + `
 Neither is Firebase. What production does is taken from [Manage User Sessions][sessions], the [REST reference][rest],

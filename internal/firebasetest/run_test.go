@@ -57,7 +57,7 @@ func build(t *testing.T, folder, name, path string) string {
 func runEmulators(t *testing.T) *running {
 	t.Helper()
 	folder := t.TempDir()
-	ports, err := freePorts(1)
+	ports, err := freePorts(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,6 +28,9 @@
 //   - An unknown address and a wrong password are one error, as in projects
 //     with e-mail enumeration protection, today's default.
 //
+// docs/parity.md has every difference, from a suite that asks both servers the
+// same (internal/firebasetest).
+//
 // Revocation is compared as the Admin SDK compares it: an id token dies when
 // its iat, in whole seconds, is before validSince. Refresh tokens are compared
 // exactly: every one that exists when the account is revoked ends, also those

@@ -46,7 +46,10 @@ func run(ctx context.Context, program string, freePorts bool, stdout io.Writer) 
 	if err := seed(ctx, emulators.AuthHost()); err != nil {
 		return unlessInterrupted(ctx, err)
 	}
-	service, err := serve(program, emulators)
+	if err := warm(ctx, emulators.FirestoreHost()); err != nil {
+		return unlessInterrupted(ctx, err)
+	}
+	service, err := serve(ctx, program, emulators)
 	if err != nil {
 		return err
 	}
@@ -69,10 +72,12 @@ func run(ctx context.Context, program string, freePorts bool, stdout io.Writer) 
 
 // unlessInterrupted is err, or nothing when the user wanted it to end.
 func unlessInterrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done():
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 // service is a running `vigil serve`.
@@ -83,10 +88,10 @@ type service struct {
 }
 
 // serve starts the service on the emulators. What the environment sets for it holds, apart from where Firebase is.
-func serve(program string, emulators *firebasetest.Emulators) (*service, error) {
+func serve(ctx context.Context, program string, emulators *firebasetest.Emulators) (*service, error) {
 	addr := defaults("ADDR", "127.0.0.1:8080")
 	s := &service{url: "http://" + strings.TrimPrefix(addr, "ADDR=")}
-	s.process = exec.CommandContext(context.Background(), program, "serve")
+	s.process = exec.CommandContext(context.WithoutCancel(ctx), program, "serve")
 	s.process.Env = append(os.Environ(), addr,
 		"FIREBASE_PROJECT_ID="+firebasetest.Project, "ALLOW_EMULATORS=true",
 		"FIREBASE_AUTH_EMULATOR_HOST="+emulators.AuthHost(), "FIRESTORE_EMULATOR_HOST="+emulators.FirestoreHost(),

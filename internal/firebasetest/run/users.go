@@ -38,6 +38,16 @@ func seed(ctx context.Context, authHost string) error {
 	return nil
 }
 
+// warm has Firestore's emulator write for the first time, which may take it longer than the service waits for a write.
+func warm(ctx context.Context, firestoreHost string) error {
+	documents := "projects/" + firebasetest.Project + "/databases/(default)/documents"
+	nothing := map[string]any{"writes": []map[string]any{{"delete": documents + "/nothing/here"}}}
+	if err := post(ctx, "http://"+firestoreHost+"/v1/"+documents+":commit", nothing); err != nil {
+		return fmt.Errorf("write to Firestore: %w", err)
+	}
+	return nil
+}
+
 func post(ctx context.Context, url string, body any) error {
 	data, err := json.Marshal(body)
 	if err != nil {
