@@ -159,7 +159,7 @@ func (d *devices) signIn(device string, details map[string]any) string {
 }
 
 // protected is the query of the example application that a dashboard makes.
-var protected = map[string]any{"path": "projects", "field": "owner", "value": "ana"}
+var protected = map[string]any{"path": "projects", "field": "members", "value": "ana"}
 
 // wantRead has a device read, and expects these documents, or to be refused if there are none.
 func (d *devices) wantRead(action, device string, documents ...string) {
@@ -183,7 +183,7 @@ func (d *devices) wantNews(device string, documents ...string) {
 func (d *devices) write(name string) {
 	d.Helper()
 	d.firestore(http.MethodPatch, "/v1/projects/"+d.project+"/databases/(default)/documents/projects/"+name,
-		`{"fields": {"owner": {"stringValue": "ana"}, "name": {"stringValue": "A project"}}}`)
+		`{"fields": {"members": {"arrayValue": {"values": [{"stringValue": "ana"}]}}}}`)
 }
 
 func (d *devices) useRules(file string) {
@@ -239,8 +239,9 @@ func TestTheEndOfOneDeviceInFirestore(t *testing.T) {
 		t.Parallel()
 		official := firebasetest.New(t, firebasetest.Options{Firestore: true, FreePorts: true})
 		w := newWorldOf(t, firebasetest.Project, httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: official.AuthHost()}))
-		signUp := map[string]any{"email": "ana@example.com", "password": userPass}
-		if err := post(t.Context(), w.identity.URL+"/identitytoolkit.googleapis.com/v1/accounts:signUp?key=any", "", signUp, nil); err != nil {
+		ana := map[string]any{"localId": "ana", "email": "ana@example.com", "password": userPass}
+		accounts := w.identity.URL + "/identitytoolkit.googleapis.com/v1/projects/" + w.project + "/accounts"
+		if err := post(t.Context(), accounts, "owner", ana, nil); err != nil {
 			t.Fatal(err)
 		}
 		official.BeforeSignIn(t, w.serveFunctions(official.FirestoreHost(), "FUNCTION_TARGET=BeforeSignIn"))

@@ -45,8 +45,8 @@ function device(name) {
 
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
-// target is the query for the documents of a collection whose field has a value.
-const target = ({ db }, { path, field, value }) => query(collection(db, path), where(field, '==', value));
+// target is the query for the documents of a collection whose list has a value.
+const target = ({ db }, { path, field, value }) => query(collection(db, path), where(field, 'array-contains', value));
 
 const names = (snapshot) => snapshot.docs.map((doc) => doc.id).sort();
 
