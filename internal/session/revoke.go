@@ -100,10 +100,7 @@ func (r *Registry) revokeBy(ctx context.Context, n Notice, d Decree) (Revocation
 	r.inbox.Deliver(n)
 	r.log.Info("user revoked", "user", uid, "reason", reason, "by", d.By)
 
-	ended, err := r.endRevoked(ctx, User{ID: uid, RevokedAt: revokedAt, RevokeReason: reason, RevokedBy: d.By})
-	if err == nil {
-		err = r.settle(ctx, uid, d.Deleted)
-	}
+	ended, err := r.complete(ctx, User{ID: uid, RevokedAt: revokedAt, RevokeReason: reason, RevokedBy: d.By}, d.Deleted)
 	if err != nil {
 		return Revocation{}, partial(err)
 	}
@@ -116,6 +113,21 @@ func partial(err error) error {
 		Message: "The user's sign-ins are refused from now on; the rest of the revocation is completed as soon as possible."}
 }
 
+// complete does what is left to do after the commit of a revocation, and writes down that it is done. A user can lock the documents of
+// their own sessions for a while, with a transaction of a client's: that must not keep their refresh tokens alive.
+func (r *Registry) complete(ctx context.Context, u User, finishing bool) (ended int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, revocationTimeout)
+	defer cancel()
+	unlocked, stop := context.WithTimeout(ctx, revocationTimeout/2)
+	defer stop()
+	ended, err = r.endRevoked(unlocked, u)
+	settled, failure := r.settle(ctx, u.ID, finishing)
+	if err := errors.Join(err, failure); err != nil || !settled.TokensPending {
+		return ended, err
+	}
+	return ended, r.users.TokensRevoked(ctx, u.ID, settled.RevokedAt)
+}
+
 // endRevoked writes down the ends that a revocation has brought.
 func (r *Registry) endRevoked(ctx context.Context, u User) (int, error) {
 	return r.endEach(ctx, u.ID, func(s Session) (End, bool) {
@@ -123,17 +135,17 @@ func (r *Registry) endRevoked(ctx context.Context, u User) (int, error) {
 	})
 }
 
-// settle does in Firebase what is pending for a user, and writes down that it is done. Firebase can only revoke as of now, which would
+// settle does in Firebase what is pending for a user, and returns whom it was done for. Firebase can only revoke as of now, which would
 // end sign-ins made since; so one that finishes what another instance has begun does not ask again what has been done, or
 // what there is nobody left to do to. An account that was found deleted is never deleted here: one that is there was created since.
-func (r *Registry) settle(ctx context.Context, uid UserID, finishing bool) error {
+func (r *Registry) settle(ctx context.Context, uid UserID, finishing bool) (User, error) {
 	u, err := r.users.User(ctx, uid) // as it is now: an admin may have decided otherwise since
 	if err != nil || !u.TokensPending {
-		return err
+		return u, err
 	}
 	account, err := r.states.Account(ctx, uid, 0)
 	if err != nil {
-		return err
+		return u, err
 	}
 	switch {
 	case account.Missing:
@@ -151,17 +163,15 @@ func (r *Registry) settle(ctx context.Context, uid UserID, finishing bool) error
 		err = r.users.Erase(ctx, uid)
 	}
 	if err != nil {
-		return err
+		return u, err
 	}
 	if _, err := r.states.Account(ctx, uid, 0); err != nil { // what has been done is known here
-		return err
+		return u, err
 	}
 	if u.Gone() != "" { // and everywhere, also where somebody looked before it had been done
-		if err := r.tellAccountChanged(ctx, uid); err != nil {
-			return err
-		}
+		return u, r.tellAccountChanged(ctx, uid)
 	}
-	return r.users.TokensRevoked(ctx, uid, u.RevokedAt)
+	return u, nil
 }
 
 // pendingBatch is how many unfinished revocations are completed at a time.
@@ -212,8 +222,6 @@ func (r *Registry) FinishRevocation(ctx context.Context, uid UserID) error {
 }
 
 func (r *Registry) finish(ctx context.Context, u User) error {
-	if _, err := r.endRevoked(ctx, u); err != nil {
-		return err
-	}
-	return r.settle(ctx, u.ID, true)
+	_, err := r.complete(ctx, u, true)
+	return err
 }

@@ -153,6 +153,58 @@ func TestAnInterruptedRevocationIsFinishedByAnother(t *testing.T) {
 	}
 }
 
+// lockedSessions is a store whose sessions somebody holds a lock on, as their user can with a transaction of a client's.
+type lockedSessions struct {
+	sessiontest.Data
+	locked bool
+}
+
+func (l *lockedSessions) End(ctx context.Context, id session.ID, e session.End, rec session.Record) (session.Session, bool, error) {
+	if l.locked {
+		<-ctx.Done()
+		return session.Session{}, false, session.Unavailable("end", ctx.Err())
+	}
+	return l.Data.End(ctx, id, e, rec)
+}
+
+func (l *lockedSessions) EndTogether(ctx context.Context, endings []session.Ending) (time.Time, bool, error) {
+	if l.locked {
+		<-ctx.Done()
+		return time.Time{}, false, session.Unavailable("end", ctx.Err())
+	}
+	return l.Data.EndTogether(ctx, endings)
+}
+
+// Whoever keeps their sessions from being written to keeps nothing alive with it.
+func TestALockedSessionKeepsNoTokensAlive(t *testing.T) {
+	inWorld(t, func(w *world) {
+		data := &lockedSessions{Data: w.data}
+		i := w.startOn(data)
+		token, s := w.signIn(i, "ana")
+		data.locked = true
+		_, err := i.registry.RevokeUser(w.Context(), "ana", session.Actor{By: "boss"})
+		wantCode(t, err, session.CodeUnavailable)
+		w.admit(i, token, session.CodeTokenRevoked)
+		u, _ := w.data.User(w.Context(), "ana")
+		if account, _ := w.accounts.Account(w.Context(), "ana"); account.TokensValidAfter.Before(u.RevokedAt.Truncate(time.Second)) {
+			t.Errorf("Firebase has not been told: tokens are valid after %s", account.TokensValidAfter)
+		}
+		w.pass(2*feedResync + time.Second)
+		wantCode(t, i.registry.FinishRevocations(w.Context()), session.CodeUnavailable)
+		if u, _ := w.data.User(w.Context(), "ana"); !u.TokensPending {
+			t.Error("called complete with a session that is stored as active")
+		}
+		data.locked = false
+		if err := i.registry.FinishRevocations(w.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.ended(s.ID, session.ReasonAdminRevoked)
+		if u, _ := w.data.User(w.Context(), "ana"); u.TokensPending {
+			t.Error("still pending")
+		}
+	})
+}
+
 func TestFinishingDoesNotRevokeAnew(t *testing.T) {
 	inWorld(t, func(w *world) {
 		i := w.start()
