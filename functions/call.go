@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -45,10 +46,12 @@ var (
 )
 
 func answer(w http.ResponseWriter, code int, body any) {
+	text, _ := json.Marshal(body) // of texts and numbers, which cannot fail
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(body) // a caller who has gone needs no answer
+	_, _ = w.Write(text) // a caller who has gone needs no answer
 }
 
 // handler answers a request whose body has been read. It answers itself unless it fails.
@@ -57,11 +60,12 @@ type handler func(w http.ResponseWriter, r *http.Request, body []byte) error
 // call is what all functions have in common. A budget of zero is as long as the caller waits, or until the process is about to end.
 func (s *Server) call(name string, budget time.Duration, most int64, h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !s.running.TryRLock() { // the process is about to end
+		if !s.begin() {
 			errNotDone.answer(w)
 			return
 		}
-		defer s.running.RUnlock()
+		defer s.running.Done()
+		defer func() { _ = http.NewResponseController(w).Flush() }() // the process may end as soon as nothing runs
 		defer func() {
 			if p := recover(); p != nil {
 				s.log.Error("function panicked", "function", name, "panic", p, "stack", string(debug.Stack()))
