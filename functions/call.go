@@ -68,7 +68,7 @@ func (s *Server) call(name string, budget time.Duration, most int64, h handler) 
 		defer func() { _ = http.NewResponseController(w).Flush() }() // the process may end as soon as nothing runs
 		defer func() {
 			if p := recover(); p != nil {
-				s.log.Error("function panicked", "function", name, "panic", p, "stack", string(debug.Stack()))
+				s.log.ErrorContext(r.Context(), "function panicked", "function", name, "panic", p, "stack", string(debug.Stack()))
 				errInternal.answer(w)
 			}
 		}()
@@ -87,11 +87,12 @@ func (s *Server) call(name string, budget time.Duration, most int64, h handler) 
 		if err == nil {
 			return
 		}
-		var said *refusal
-		if !errors.As(err, &said) {
+		said, known := errors.AsType[*refusal](err)
+		if !known {
+			s.log.WarnContext(ctx, "function failed", "function", name, "error", err)
 			said = errNotDone
 		}
-		s.log.Warn("function refused or failed", "function", name, "status", said.code, "error", err)
+		s.log.DebugContext(ctx, "function has not done what it was asked", "function", name, "status", said.code)
 		said.answer(w)
 	}
 }

@@ -48,7 +48,7 @@ func newReality(t *testing.T) *reality {
 	}
 	var registry *session.Registry
 	registry, _, w.store = w.instance()
-	s, err := New(Options{Registry: registry})
+	s, err := New(Options{Registry: registry, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func (w *reality) register(r *session.Registry, email string, answer object) use
 	if err != nil {
 		w.Fatal(err)
 	}
-	reg, err := r.Register(w.Context(), id, session.SignIn{UserAgent: "Chrome"})
+	reg, err := r.Register(w.Context(), id, session.SignIn{UserAgent: "Chrome", Device: session.Device{Type: "desktop"}})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func (w *reality) nextSecond() {
 	}
 }
 
-// settled waits until every event that has been sent has been acknowledged, and as many again as there are.
+// delivered waits until so many events have been acknowledged.
 func (w *reality) delivered(atLeast int) []firestoretest.Event {
 	w.Helper()
 	w.eventually("the events", func() bool { return len(w.events.Delivered()) >= atLeast })
