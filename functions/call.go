@@ -80,7 +80,11 @@ func (s *Server) call(name string, budget time.Duration, most int64, h handler) 
 		} else {
 			defer context.AfterFunc(s.leaving, cancel)()
 		}
-		body, err := read(w, r, most)
+		until := time.Now().Add(bodyTimeout)
+		if deadline, ok := ctx.Deadline(); ok && budget > 0 {
+			until = deadline
+		}
+		body, err := read(w, r, most, until)
 		if err == nil {
 			err = h(w, r.WithContext(ctx), body)
 		}
@@ -97,17 +101,15 @@ func (s *Server) call(name string, budget time.Duration, most int64, h handler) 
 	}
 }
 
-// read reads the body, and gives up on a caller who takes too long to send it. Afterwards the connection has no deadline: the request's
-// context would end with it.
-func read(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+// read reads the body, and gives up on a caller who has not sent it by then. Once all of it is read net/http takes the deadline away
+// itself; until then it has to stand, since the server reads on to be rid of the rest.
+func read(w http.ResponseWriter, r *http.Request, most int64, until time.Time) ([]byte, error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		return nil, errMethod
 	}
-	connection := http.NewResponseController(w)
-	_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout)) // tests' recorders have none
+	_ = http.NewResponseController(w).SetReadDeadline(until) // tests' recorders have none
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
-	_ = connection.SetReadDeadline(time.Time{})
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, errTooLarge
 	}

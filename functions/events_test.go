@@ -1,8 +1,10 @@
 package functions
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -283,6 +285,57 @@ func TestDrainingIsBounded(t *testing.T) {
 		close(release)
 		synctest.Wait()
 	})
+}
+
+// line is a listener with one connection.
+type line chan net.Conn
+
+func (l line) Accept() (net.Conn, error) {
+	if conn, ok := <-l; ok {
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+func (l line) Close() error   { return nil }
+func (l line) Addr() net.Addr { return &net.TCPAddr{} }
+
+// A caller who does not send what it has announced is given up on, and one who waits for an answer is not.
+func TestSlowCallers(t *testing.T) {
+	for _, c := range []struct {
+		function, body, status string
+		after                  time.Duration
+	}{
+		{BeforeSignIn, "{", "400", signInBudget},
+		{OnRevocation, "{", "400", bodyTimeout},
+		{Sweep, "{}", "503", time.Hour},
+	} {
+		t.Run(c.function, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer(t, &domain{wait: true}, func(o *Options) { o.SignInURI, o.ProjectID = testURI, testProject })
+				near, far := net.Pipe()
+				l := make(line, 1)
+				l <- far
+				server := &http.Server{Handler: s.functions[c.function], ReadHeaderTimeout: time.Hour}
+				go func() { _ = server.Serve(l) }()
+				defer func() { close(l); _ = server.Close(); synctest.Wait() }()
+				began := time.Now()
+				if c.status == "503" {
+					time.AfterFunc(time.Hour, s.leave)
+				}
+				if _, err := io.WriteString(near, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"+c.body); err != nil {
+					t.Fatal(err)
+				}
+				answer, err := http.ReadResponse(bufio.NewReader(near), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer answer.Body.Close()
+				if took := time.Since(began); !strings.HasPrefix(answer.Status, c.status) || took != c.after {
+					t.Errorf("%s after %s", answer.Status, took)
+				}
+			})
+		})
+	}
 }
 
 // Nothing that is posted makes a function fail.
