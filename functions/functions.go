@@ -82,8 +82,8 @@ func New(o Options) (*Server, error) {
 	}
 	if o.SignInURI != "" {
 		f := &signIn{log: o.Log, uri: o.SignInURI, issuer: "https://securetoken.google.com/" + o.ProjectID}
-		if f.algorithm = unsigned; !o.Unsigned {
-			f.algorithm, f.keys = signed, newKeys(secureTokenKeys)
+		if !o.Unsigned {
+			f.keys = newKeys(secureTokenKeys)
 		}
 		s.functions[BeforeSignIn] = s.call(BeforeSignIn, signInBudget, maxSignIn, f.serve)
 	}

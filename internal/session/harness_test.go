@@ -97,6 +97,13 @@ func (w *world) start() *instance { return w.startOn(w.data) }
 
 // startOn is start with a store of the instance's own making in front of the one that all share.
 func (w *world) startOn(data sessiontest.Data) *instance {
+	return w.startWith(data, session.NewClock())
+}
+
+// startAt is start with a clock of the test's own.
+func (w *world) startAt(clock *session.Clock) *instance { return w.startWith(w.data, clock) }
+
+func (w *world) startWith(data sessiontest.Data, clock *session.Clock) *instance {
 	i := &instance{store: sessiontest.NewOutage(data), inbox: session.NewInbox(feedResync)}
 	editor := w.editor
 	if editor == nil {
@@ -104,7 +111,7 @@ func (w *world) startOn(data sessiontest.Data) *instance {
 	}
 	i.registry = session.NewRegistry(w.settings, session.Ports{
 		Store: i.store, Users: i.store, Publisher: i.store, Archive: i.store, Trail: i.store, Jobs: i.store,
-		Accounts: w.accounts, Editor: editor, Clock: session.NewClock(), Inbox: i.inbox,
+		Accounts: w.accounts, Editor: editor, Clock: clock, Inbox: i.inbox,
 		After: func(d time.Duration, f func()) { time.AfterFunc(d, f) }, Log: discard,
 		Meter: w.meter, SignInMail: w.mail,
 	})

@@ -17,6 +17,7 @@ var userCases = []testCase{
 	{"only the latest revocation's tokens settle it", userTokens},
 	{"revocations that Firebase has not been told are found", userPending},
 	{"a disabled user stays so until enabled, a deleted one for good", userDecrees},
+	{"an account that is gone already owes nothing but its erasure", userGone},
 	{"any uid will do", userOdd},
 }
 
@@ -165,6 +166,32 @@ func userDecrees(t *testing.T, a, b Backend) {
 	equal(t, "events", told, []session.EventType{
 		session.EventUserEnabled, session.EventAccountDeleted, session.EventUserRevoked, session.EventUserDisabled,
 	})
+}
+
+func userGone(t *testing.T, a, b Backend) {
+	n := session.NewNotice(session.NoticeEnded, "ana", session.ReasonUserDeleted)
+	e := newEvent(session.EventAccountDeleted, "ana")
+	for range 2 { // as after a lost answer
+		if _, err := a.Users.Revoke(t.Context(), n, session.Decree{By: session.ActorSystem, Deleted: true, Events: []session.Event{e}}); err != nil {
+			t.Fatalf("Revoke: %v", err)
+		}
+	}
+	gone := user(t, b.Users, "ana")
+	want := session.User{
+		ID: "ana", RevokedAt: gone.RevokedAt, RevokeReason: session.ReasonUserDeleted, RevokedBy: session.ActorSystem,
+		TokensPending: true, ErasePending: true, DeletedAt: gone.DeletedAt,
+	}
+	equal(t, "gone", gone, want)
+	if gone.DeletedAt.IsZero() || gone.DeletedAt.After(gone.RevokedAt) {
+		t.Errorf("deleted at %s, revoked at %s", gone.DeletedAt, gone.RevokedAt)
+	}
+	equal(t, "events", len(events(t, b)), 1)
+	_, _, err := b.Store.Create(t.Context(), NewSession("ana", gone.RevokedAt.Add(-time.Second)), session.Record{})
+	code(t, "Create of a sign-in of before", err, session.CodeTokenRevoked)
+	MustCreate(t, b.Store, NewSession("ana", gone.RevokedAt.Add(time.Hour))) // of an account created anew
+	code(t, "TokensRevoked", b.Users.TokensRevoked(t.Context(), "ana", gone.RevokedAt), "")
+	want.TokensPending, want.ErasePending = false, false
+	equal(t, "settled", user(t, a.Users, "ana"), want)
 }
 
 func userOdd(t *testing.T, a, b Backend) {
