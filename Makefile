@@ -21,7 +21,7 @@ INSTALLED := $(addsuffix /node_modules/.package-lock.json,$(JSSDK) $(REDOCLY))
 
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 # --- use -------------------------------------------------------------------------------------------------------------
 
@@ -63,6 +63,10 @@ lint: ## the linters of .golangci.yml; the first run compiles them, which takes 
 lint-openapi: $(REDOCLY)/node_modules/.package-lock.json ## an independent linter on the description that `vigil openapi` prints
 	@mkdir -p bin && $(GO) run ./cmd/vigil openapi >bin/openapi.json
 	cd $(REDOCLY) && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(NODE) node_modules/@redocly/cli/bin/cli.js lint $(CURDIR)/bin/openapi.json
+
+.PHONY: lint-deploy
+lint-deploy: ## the scripts of deploy/gcloud and their commands; needs ShellCheck and gcloud, and is not part of test
+	@scripts/lint-deploy.sh
 
 .PHONY: go-test
 go-test:
