@@ -68,7 +68,8 @@ func (w *world) try(script string, environment ...string) (string, error) {
 	words := strings.Fields(script)
 	cmd := exec.CommandContext(w.Context(), "./"+words[0], words[1:]...)
 	cmd.Env = append([]string{
-		"PATH=" + w.bin + ":" + os.Getenv("PATH"), "HOME=" + w.TempDir(), "FAKE_PROJECT=" + w.file, "FIREBASE=" + filepath.Join(w.bin, "firebase"),
+		"PATH=" + w.bin + ":" + os.Getenv("PATH"), "HOME=" + w.TempDir(), "FAKE_PROJECT=" + w.file, "GORACE=atexit_sleep_ms=0",
+		"FIREBASE=" + filepath.Join(w.bin, "firebase"),
 	}, environment...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
