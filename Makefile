@@ -69,6 +69,10 @@ lint-openapi: $(REDOCLY)/node_modules/.package-lock.json ## an independent linte
 	@mkdir -p bin && $(GO) run ./cmd/vigil openapi >bin/openapi.json
 	cd $(REDOCLY) && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(NODE) node_modules/@redocly/cli/bin/cli.js lint $(CURDIR)/bin/openapi.json
 
+.PHONY: lint-deploy
+lint-deploy: ## the scripts of deploy/gcloud and their commands; needs ShellCheck and gcloud, and is not part of test
+	@scripts/lint-deploy.sh
+
 .PHONY: go-test
 go-test:
 	@mkdir -p $(dir $(PROFILE))

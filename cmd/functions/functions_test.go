@@ -131,9 +131,11 @@ func TestEachFunctionAtItsName(t *testing.T) {
 
 func TestOneFunctionAtTheRoot(t *testing.T) {
 	t.Parallel()
-	p := emulated(t, "FUNCTION_TARGET="+functions.Sweep)
-	if code, text := p.call("/", ""); code != http.StatusOK || !strings.Contains(text, `"purged":0`) {
-		t.Errorf("%d %s", code, text)
+	for _, setting := range []string{"FUNCTION_TARGET=", "--function-target="} {
+		p := emulated(t, setting+functions.Sweep)
+		if code, text := p.call("/", ""); code != http.StatusOK || !strings.Contains(text, `"purged":0`) {
+			t.Errorf("%s: %d %s", setting, code, text)
+		}
 	}
 }
 

@@ -58,7 +58,7 @@ type process struct {
 	address        string // host:port
 }
 
-// launch starts the program with these settings, on top of an environment without any, credentials included.
+// launch starts the program with these settings, variables or flags, on top of an environment without any, credentials included.
 func launch(t *testing.T, settings ...string) *process {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -71,7 +71,14 @@ func launch(t *testing.T, settings ...string) *process {
 	}
 	_, port, _ := net.SplitHostPort(p.address)
 	p.cmd = exec.Command(program) //nolint:noctx // killed by the cleanup
-	p.cmd.Env = append([]string{"HOME=" + t.TempDir(), "GOOGLE_APPLICATION_CREDENTIALS=none", "PORT=" + port}, settings...)
+	p.cmd.Env = []string{"HOME=" + t.TempDir(), "GOOGLE_APPLICATION_CREDENTIALS=none", "PORT=" + port}
+	for _, setting := range settings {
+		if strings.HasPrefix(setting, "--") {
+			p.cmd.Args = append(p.cmd.Args, setting)
+		} else {
+			p.cmd.Env = append(p.cmd.Env, setting)
+		}
+	}
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

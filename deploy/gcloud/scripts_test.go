@@ -68,7 +68,8 @@ func (w *world) try(script string, environment ...string) (string, error) {
 	words := strings.Fields(script)
 	cmd := exec.CommandContext(w.Context(), "./"+words[0], words[1:]...)
 	cmd.Env = append([]string{
-		"PATH=" + w.bin + ":" + os.Getenv("PATH"), "HOME=" + w.TempDir(), "FAKE_PROJECT=" + w.file, "FIREBASE=" + filepath.Join(w.bin, "firebase"),
+		"PATH=" + w.bin + ":" + os.Getenv("PATH"), "HOME=" + w.TempDir(), "FAKE_PROJECT=" + w.file, "GORACE=atexit_sleep_ms=0",
+		"FIREBASE=" + filepath.Join(w.bin, "firebase"),
 	}, environment...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -168,7 +169,7 @@ func TestRolesAreThoseDocumented(t *testing.T) {
 		}
 		if slices.Contains(c.Args, "service-accounts") && slices.Contains(c.Args, "create") {
 			name := c.Args[slices.Index(c.Args, "create")+1]
-			granted[name] = append(granted[name], []string{}...)
+			granted[name] = nil
 		}
 	}
 	text, err := os.ReadFile("../../docs/deploy.md")
@@ -177,11 +178,13 @@ func TestRolesAreThoseDocumented(t *testing.T) {
 	}
 	documented := make(map[string][]string)
 	role := regexp.MustCompile("`(roles/[^`]+|vigilAccount[^`]*)`")
-	for line := range strings.Lines(string(text)) {
+	_, section, _ := strings.Cut(string(text), "\n## Accounts and roles\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	for line := range strings.Lines(section) {
 		if rest, ok := strings.CutPrefix(line, "| `vigil-"); ok {
 			name, rest, _ := strings.Cut(rest, "` | ")
 			roles, _, _ := strings.Cut(rest, " | ")
-			documented["vigil-"+name] = []string{}
+			documented["vigil-"+name] = nil
 			for _, found := range role.FindAllStringSubmatch(roles, -1) {
 				documented["vigil-"+name] = append(documented["vigil-"+name], found[1])
 			}

@@ -103,6 +103,14 @@ func TestSettings(t *testing.T) {
 			variables: map[string]string{"FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:9099", "ALLOW_EMULATORS": "true"},
 			check:     func(c Config) bool { return c.AuthEmulator == "127.0.0.1:9099" },
 		},
+		"functions": {
+			command: Functions, variables: map[string]string{"SIGN_IN_URI": "https://sign-in.example.com"},
+			check: func(c Config) bool { return c.Port == 8080 && c.FunctionTarget == "" && c.Store == "firestore" },
+		},
+		"what only functions have is not read by others": {
+			variables: map[string]string{"PORT": "http", "FUNCTION_TARGET": "x", "SIGN_IN_URI": "x", "SWEEP_CALLER": "x"},
+			check:     func(c Config) bool { return c.Port == 0 && c.FunctionTarget == "" },
+		},
 		"dev needs no leave for its own": {
 			command: Dev, variables: map[string]string{"FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:9099"},
 			check: func(Config) bool { return true },
