@@ -67,6 +67,9 @@ func (d *drive) registerAs(s step, in signIn) error {
 	if old, ok := choose(d.signIns, s.other); ok && s.other%5 == 0 {
 		replaces = old.id.SessionID
 	}
+	if d.model.unsure(d.model.find(in.id.SessionID), s.instance, d.now()) {
+		return nil
+	}
 	p := d.processes[s.instance]
 	want, evicted := d.model.register(in, replaces, d.now())
 	id, err := p.gate.Authenticate(d.ctx, in.token)

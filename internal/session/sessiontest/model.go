@@ -126,8 +126,15 @@ func (m *model) admit(in signIn) answer {
 	}
 }
 
-// welcomeTime is how long after its creation a registration that comes again is completed once more.
+// welcomeTime is how long after its creation a registration that comes again is completed once more in any case; later on it is as long
+// as nothing has happened in the session.
 const welcomeTime = 10 * time.Second
+
+// unsure reports whether an instance may not know yet that something has happened in a session: activity that came to another one
+// within the touch interval.
+func (m *model) unsure(s *modelSession, instance int, now time.Time) bool {
+	return s != nil && now.Before(s.created.Add(m.TouchInterval)) && s.lastActive().After(s.created) && !s.active[instance].After(s.created)
+}
 
 // register is what registering a sign-in is answered, and which sessions it ends to keep the limit.
 func (m *model) register(in signIn, replaces session.ID, now time.Time) (a answer, evicted []session.ID) {
@@ -156,7 +163,7 @@ func (m *model) register(in signIn, replaces session.ID, now time.Time) (a answe
 		}
 		return ""
 	})
-	if now.Sub(s.created) > welcomeTime {
+	if now.Sub(s.created) > welcomeTime && s.lastActive().After(s.created) {
 		return answer{}, nil
 	}
 	return m.keepLimit(s, now)
