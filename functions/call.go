@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -45,10 +46,12 @@ var (
 )
 
 func answer(w http.ResponseWriter, code int, body any) {
+	text, _ := json.Marshal(body) // of texts and numbers, which cannot fail
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(body) // a caller who has gone needs no answer
+	_, _ = w.Write(text) // a caller who has gone needs no answer
 }
 
 // handler answers a request whose body has been read. It answers itself unless it fails.
@@ -57,14 +60,15 @@ type handler func(w http.ResponseWriter, r *http.Request, body []byte) error
 // call is what all functions have in common. A budget of zero is as long as the caller waits, or until the process is about to end.
 func (s *Server) call(name string, budget time.Duration, most int64, h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !s.running.TryRLock() { // the process is about to end
+		if !s.begin() {
 			errNotDone.answer(w)
 			return
 		}
-		defer s.running.RUnlock()
+		defer s.running.Done()
+		defer func() { _ = http.NewResponseController(w).Flush() }() // the process may end as soon as nothing runs
 		defer func() {
 			if p := recover(); p != nil {
-				s.log.Error("function panicked", "function", name, "panic", p, "stack", string(debug.Stack()))
+				s.log.ErrorContext(r.Context(), "function panicked", "function", name, "panic", p, "stack", string(debug.Stack()))
 				errInternal.answer(w)
 			}
 		}()
@@ -76,33 +80,36 @@ func (s *Server) call(name string, budget time.Duration, most int64, h handler) 
 		} else {
 			defer context.AfterFunc(s.leaving, cancel)()
 		}
-		body, err := read(w, r, most)
+		until := time.Now().Add(bodyTimeout)
+		if deadline, ok := ctx.Deadline(); ok && budget > 0 {
+			until = deadline
+		}
+		body, err := read(w, r, most, until)
 		if err == nil {
 			err = h(w, r.WithContext(ctx), body)
 		}
 		if err == nil {
 			return
 		}
-		var said *refusal
-		if !errors.As(err, &said) {
+		said, known := errors.AsType[*refusal](err)
+		if !known {
+			s.log.WarnContext(ctx, "function failed", "function", name, "error", err)
 			said = errNotDone
 		}
-		s.log.Warn("function refused or failed", "function", name, "status", said.code, "error", err)
+		s.log.DebugContext(ctx, "function has not done what it was asked", "function", name, "status", said.code)
 		said.answer(w)
 	}
 }
 
-// read reads the body, and gives up on a caller who takes too long to send it. Afterwards the connection has no deadline: the request's
-// context would end with it.
-func read(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+// read reads the body, and gives up on a caller who has not sent it by then. Once all of it is read net/http takes the deadline away
+// itself; until then it has to stand, since the server reads on to be rid of the rest.
+func read(w http.ResponseWriter, r *http.Request, most int64, until time.Time) ([]byte, error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		return nil, errMethod
 	}
-	connection := http.NewResponseController(w)
-	_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout)) // tests' recorders have none
+	_ = http.NewResponseController(w).SetReadDeadline(until) // tests' recorders have none
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
-	_ = connection.SetReadDeadline(time.Time{})
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, errTooLarge
 	}

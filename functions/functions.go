@@ -65,9 +65,11 @@ type Registry interface {
 type Server struct {
 	log       *slog.Logger
 	functions map[string]http.HandlerFunc
-	running   sync.RWMutex    // held for reading by every call
-	leaving   context.Context // done when the process is about to end
-	leave     context.CancelFunc
+
+	mu      sync.Mutex
+	leaving context.Context // done when the process is about to end: calls only begin before
+	leave   context.CancelFunc
+	running sync.WaitGroup // the calls
 }
 
 // New returns a server of the functions that the options ask for.
@@ -152,12 +154,25 @@ func (s *Server) Serve(ctx context.Context, addr string) error {
 	}
 }
 
-// drain refuses new calls and returns when there are none left, or too long.
+// begin notes that a call has begun, unless the process is about to end.
+func (s *Server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leaving.Err() != nil {
+		return false
+	}
+	s.running.Add(1)
+	return true
+}
+
+// drain refuses new calls and returns when there are none left, or when it has taken too long.
 func (s *Server) drain() {
+	s.mu.Lock()
 	s.leave()
+	s.mu.Unlock()
 	over := make(chan struct{})
 	go func() {
-		s.running.Lock()
+		s.running.Wait()
 		close(over)
 	}()
 	select {

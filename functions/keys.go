@@ -61,7 +61,7 @@ func newKeys(url string) *keys { return &keys{url: url, client: &http.Client{Tim
 // find returns the key of a name. It fails with errKeys when it cannot tell.
 func (k *keys) find(ctx context.Context, name string) (*rsa.PublicKey, error) {
 	key, current, ask := k.look(name)
-	if key == nil && ask || !current && ask {
+	if ask && (key == nil || !current) {
 		if err := k.refresh(ctx); err != nil && key == nil {
 			return nil, fmt.Errorf("%w: %w", errKeys, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -281,7 +282,10 @@ func TestSignInRequests(t *testing.T) {
 func TestKeysThatCannotBeHadKeepNobodyOut(t *testing.T) {
 	for name, instead := range map[string]http.HandlerFunc{
 		"refused": fail(http.StatusServiceUnavailable), "hanging": hang, "not JSON": say("<html>"), "no keys": say(`{"keys":[]}`),
-		"a key that is none": say(`{"keys":[{"kty":"RSA","kid":"key-1","n":"AQ","e":""}]}`), "an endless answer": say(strings.Repeat(" ", 2*maxKeys)),
+		"a key that is none": say(`{"keys":[{"kty":"RSA","kid":"key-1","n":"AQ","e":""}]}`), "a long answer": func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, strings.Repeat(" ", 2*maxKeys))
+			newGoogle().ServeHTTP(w, r)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -2,6 +2,7 @@ package functions
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -26,9 +27,7 @@ func (f *sweep) serve(w http.ResponseWriter, r *http.Request, _ []byte) error {
 	}
 	report, err := f.registry.Sweep(r.Context(), session.SweepAll)
 	if err != nil {
-		f.log.WarnContext(r.Context(), "the clean-up is not complete", "error", err,
-			"expired", report.Expired, "purged", report.Purged, "limited", report.Limited)
-		return errNotDone
+		return fmt.Errorf("clean-up incomplete after %+v: %w", report, err)
 	}
 	answer(w, http.StatusOK, report)
 	return nil

@@ -3,6 +3,7 @@ package functions
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/vigilhq/vigil/internal/session"
 )
+
+const waiting = "a call waits"
 
 // domain is a registry that writes down what it is asked.
 type domain struct {
@@ -34,6 +37,7 @@ func (d *domain) ask(ctx context.Context, what string) error {
 	wait, err := d.wait, d.err
 	d.mu.Unlock()
 	if wait {
+		fmt.Println(waiting)
 		<-ctx.Done()
 		return session.Unavailable("wait", ctx.Err())
 	}
