@@ -21,8 +21,8 @@ while IFS= read -r line; do
         *'"success": true'*) ;;
         *)
             wrong=1
-            echo "$line"
-            echo "  $said" | sed -n 's/.*"error_message": "\([^"]*\)".*/  \1/p'
+            printf '%s\n' "$line"
+            printf '%s\n' "$said" | sed -n 's/.*"error_message": "\([^"]*\)".*/  \1/p'
             ;;
     esac
 done <deploy/gcloud/testdata/commands.txt

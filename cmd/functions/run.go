@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return config.UsageError{Err: err} })
 	flag := config.Flags(cmd.Flags(), config.Functions)
 	config.ShowOnly(cmd.Flags(), config.Functions, shown)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { //nolint:contextcheck // the functions have one of their own, which Serve ends
 		c, err := config.Load(cmd.Context(), config.Functions, flag, lookup)
 		if err != nil {
 			return err
