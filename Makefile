@@ -42,10 +42,10 @@ build: ## the programs, into bin/
 # Cheap checks come first and the tests last, so that a run ends with their summary.
 
 .PHONY: test
-test: can-race can-node $(INSTALLED) can-emulate format vet lint lint-openapi go-test ## everything, after installing what it needs
+test: can-race can-node can-script $(INSTALLED) can-emulate format vet lint lint-openapi go-test ## everything, after installing what it needs
 
 .PHONY: check
-check: can-race can-emulate can-node is-installed format vet lint lint-openapi go-test ## the same without npm ci
+check: can-race can-emulate can-node can-script is-installed format vet lint lint-openapi go-test ## the same without npm ci
 
 .PHONY: format
 format: ## fail on files that gofmt would change
@@ -110,6 +110,10 @@ can-node:
 		{ echo "vigil: no Node.js: the Firebase CLI, the Firebase client SDK in tests and a linter need Node 20 or newer, with npm" >&2; exit 1; }
 	@major=$$($(NODE) -p 'process.versions.node.split(".")[0]') && [ "$$major" -ge 20 ] || \
 		{ echo "vigil: Node $$major is too old: the Firebase CLI, the Firebase client SDK in tests and a linter need Node 20 or newer" >&2; exit 1; }
+
+.PHONY: can-script
+can-script:
+	@command -v jq >/dev/null || { echo "vigil: no jq: the tests run the deployment's scripts, which need it (apt-get install jq)" >&2; exit 1; }
 
 .PHONY: is-installed
 is-installed:
