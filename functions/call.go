@@ -68,7 +68,7 @@ func (s *Server) call(name string, budget time.Duration, most int64, h handler) 
 		defer func() { _ = http.NewResponseController(w).Flush() }() // the process may end as soon as nothing runs
 		defer func() {
 			if p := recover(); p != nil {
-				s.log.ErrorContext(r.Context(), "function panicked", "function", name, "panic", p, "stack", string(debug.Stack()))
+				s.log.Error("function panicked", "function", name, "panic", p, "stack", string(debug.Stack()))
 				errInternal.answer(w)
 			}
 		}()
@@ -78,7 +78,7 @@ func (s *Server) call(name string, budget time.Duration, most int64, h handler) 
 			ctx, cancel = context.WithTimeout(ctx, budget)
 			defer cancel()
 		} else {
-			defer context.AfterFunc(s.leaving, cancel)()
+			defer context.AfterFunc(s.leaving, cancel)() //nolint:contextcheck // it ends the request's early, and takes nothing else over
 		}
 		until := time.Now().Add(bodyTimeout)
 		if deadline, ok := ctx.Deadline(); ok && budget > 0 {

@@ -88,7 +88,7 @@ func testUserDocuments(t *testing.T, s *scenario, docs map[string]map[string]any
 	for name, doc := range docs {
 		wantShapes(t, name, doc, map[string]shape{
 			"userId": isText, "revokedAt": isTime, "revokeReason": words(endReasons...), "revokedBy": isText, "tokensPending": isBool,
-			"disabled": isBool, "disablePending": isBool, "deletedAt": isTime, "deletePending": isBool, "updatedAt": isTime, "purgeAt": isTime,
+			"disabled": isBool, "disablePending": isBool, "deletedAt": isTime, "deletePending": isBool, "erasePending": isBool, "updatedAt": isTime, "purgeAt": isTime,
 		})
 		if doc["tokensPending"] != false || doc["userId"] != name && name != odd {
 			t.Errorf("%s: %v", name, doc)
