@@ -210,8 +210,8 @@ func (r *Registry) judge(ctx context.Context, s Session) (Session, error) {
 	}
 }
 
-// passed returns a stored session as it is now and, where time has ended it, the end to be written. After an outage it
-// fails with unavailable for an idle session: another instance may be about to store activity that the outage held up.
+// passed returns a stored session as it is now and, where time has ended it, the end to be written. It fails with unavailable for an
+// idle session while another instance may be about to store activity that an outage held up.
 func (r *Registry) passed(s Session) (now Session, e End, err error) {
 	now = r.settled(s, r.clock.Now())
 	if now.Status == s.Status {
@@ -219,12 +219,22 @@ func (r *Registry) passed(s Session) (now Session, e End, err error) {
 	}
 	e = End{Reason: now.EndReason, By: ActorSystem, At: now.EndedAt}
 	if e.Reason == ReasonIdleTimeout {
-		if !r.inbox.Steady(r.settings.TouchInterval) && r.clock.Now().Before(s.ExpiresAt) {
+		if !r.nothingHeldUp(s) && r.clock.Now().Before(s.ExpiresAt) {
 			return now, e, &Error{Op: "judge", Code: CodeUnavailable, Message: "recovering from an outage"}
 		}
 		e.IfLastActive = s.LastActive
 	}
 	return now, e, nil
+}
+
+// nothingHeldUp reports whether all activity in s that there has been is stored, by anybody. A process with a feed knows when there was an
+// outage. One without, as of a function or a command, goes by what instances take at most: they store activity within a
+// touch interval, and take no more when they have not been able to for another one.
+func (r *Registry) nothingHeldUp(s Session) bool {
+	if _, proven := r.inbox.Age(); !proven {
+		return !r.clock.Now().Before(s.IdleDeadline().Add(2 * r.settings.TouchInterval))
+	}
+	return r.inbox.Steady(r.settings.TouchInterval)
 }
 
 // LastActive is the latest activity of s that this instance knows of.
