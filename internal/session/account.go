@@ -75,7 +75,7 @@ func (r *Registry) UserDeleted(ctx context.Context, uid UserID, report string) e
 	case len(newest) == 0 || !u.DeletedAt.IsZero() && !newest[0].CreatedAt.After(u.DeletedAt):
 		return r.FinishRevocation(ctx, uid)
 	}
-	sum := sha256.Sum256([]byte(string(uid) + "/" + report))
+	sum := sha256.Sum256([]byte(string(uid) + "\x00" + report))
 	n, e := NewNotice(NoticeEnded, uid, ReasonUserDeleted), newEvent(EventAccountDeleted, AudienceUser, uid, "", ActorSystem, "")
 	n.ID = "deleted-" + hex.EncodeToString(sum[:16])
 	e.ID = n.ID

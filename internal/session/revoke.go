@@ -75,7 +75,8 @@ type Revocation struct {
 	RevokedAt time.Time // every sign-in up to then is dead
 }
 
-// revocationTimeout bounds a revocation, which may have to wait for a lock that the target's own requests hold.
+// revocationTimeout bounds the commit of a revocation, and then what follows from it: both may have to wait for a lock that the
+// target's own requests hold.
 const revocationTimeout = 30 * time.Second
 
 // revoke ends everything a user has: every sign-in up to now, in Vigil at once and on every instance, and then what the decree asks
@@ -90,9 +91,10 @@ func (r *Registry) revoke(ctx context.Context, uid UserID, reason Reason, d Decr
 func (r *Registry) revokeBy(ctx context.Context, n Notice, d Decree) (Revocation, error) {
 	began, uid, reason := localNow(), n.UserID, n.Reason
 	// From here on the revocation goes through, also if nobody waits for the answer any more.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revocationTimeout)
+	ctx = context.WithoutCancel(ctx)
+	committing, cancel := context.WithTimeout(ctx, revocationTimeout)
 	defer cancel()
-	revokedAt, err := r.users.Revoke(ctx, n, d)
+	revokedAt, err := r.users.Revoke(committing, n, d)
 	if err != nil {
 		return Revocation{}, err
 	}
@@ -121,11 +123,11 @@ func (r *Registry) complete(ctx context.Context, u User, finishing bool) (ended 
 	unlocked, stop := context.WithTimeout(ctx, revocationTimeout/2)
 	defer stop()
 	ended, err = r.endRevoked(unlocked, u)
-	settled, failure := r.settle(ctx, u.ID, finishing)
-	if err := errors.Join(err, failure); err != nil || !settled.TokensPending {
+	pending, failure := r.settle(ctx, u.ID, finishing)
+	if err := errors.Join(err, failure); err != nil || !pending {
 		return ended, err
 	}
-	return ended, r.users.TokensRevoked(ctx, u.ID, settled.RevokedAt)
+	return ended, r.users.TokensRevoked(ctx, u.ID, u.RevokedAt) // a later one has ends of its own to be written
 }
 
 // endRevoked writes down the ends that a revocation has brought.
@@ -135,17 +137,17 @@ func (r *Registry) endRevoked(ctx context.Context, u User) (int, error) {
 	})
 }
 
-// settle does in Firebase what is pending for a user, and returns whom it was done for. Firebase can only revoke as of now, which would
+// settle does in Firebase what is pending for a user, and reports whether anything was. Firebase can only revoke as of now, which would
 // end sign-ins made since; so one that finishes what another instance has begun does not ask again what has been done, or
 // what there is nobody left to do to. An account that was found deleted is never deleted here: one that is there was created since.
-func (r *Registry) settle(ctx context.Context, uid UserID, finishing bool) (User, error) {
+func (r *Registry) settle(ctx context.Context, uid UserID, finishing bool) (pending bool, err error) {
 	u, err := r.users.User(ctx, uid) // as it is now: an admin may have decided otherwise since
 	if err != nil || !u.TokensPending {
-		return u, err
+		return false, err
 	}
 	account, err := r.states.Account(ctx, uid, 0)
 	if err != nil {
-		return u, err
+		return true, err
 	}
 	switch {
 	case account.Missing:
@@ -163,15 +165,15 @@ func (r *Registry) settle(ctx context.Context, uid UserID, finishing bool) (User
 		err = r.users.Erase(ctx, uid)
 	}
 	if err != nil {
-		return u, err
+		return true, err
 	}
 	if _, err := r.states.Account(ctx, uid, 0); err != nil { // what has been done is known here
-		return u, err
+		return true, err
 	}
 	if u.Gone() != "" { // and everywhere, also where somebody looked before it had been done
-		return u, r.tellAccountChanged(ctx, uid)
+		return true, r.tellAccountChanged(ctx, uid)
 	}
-	return u, nil
+	return true, nil
 }
 
 // pendingBatch is how many unfinished revocations are completed at a time.
