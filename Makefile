@@ -32,7 +32,7 @@ run: ## the whole product on this machine: needs Go alone; settings come from th
 
 .PHONY: run-emulators
 run-emulators: can-node $(CLI)/node_modules/.package-lock.json can-emulate ## the service on Firebase's official emulators
-	@$(GO) build -o bin/vigil ./cmd/vigil && $(GO) build -o bin/run-emulators ./internal/firebasetest/run && exec bin/run-emulators
+	@$(GO) build -o bin/vigil ./cmd/vigil && $(GO) build -o bin/run-emulators ./internal/firebasetest/run && exec bin/run-emulators -- $(ARGS)
 
 .PHONY: build
 build: ## the programs, into bin/

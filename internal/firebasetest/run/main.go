@@ -1,5 +1,6 @@
 // Command run is `make run-emulators`: it starts Firebase's official emulators of Authentication and Firestore with the repository's
-// firebase.json, and `vigil serve` against them, with two users to sign in as. Ctrl-C ends all of it.
+// firebase.json, and `vigil serve` against them, with two users to sign in as. Arguments after -- are the service's flags, but for its
+// address, which is the variable ADDR. Ctrl-C ends all of it.
 package main
 
 import (
@@ -28,13 +29,13 @@ func main() {
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()
-	if err := run(ctx, *program, *freePorts, os.Stdout); err != nil {
+	if err := run(ctx, append([]string{*program, "serve"}, flag.Args()...), *freePorts, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "vigil:", strings.TrimPrefix(err.Error(), "firebasetest: "))
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, program string, freePorts bool, stdout io.Writer) error {
+func run(ctx context.Context, command []string, freePorts bool, stdout io.Writer) error {
 	if _, err := fmt.Fprintln(stdout, "Starting Firebase's emulators, which takes up to half a minute …"); err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func run(ctx context.Context, program string, freePorts bool, stdout io.Writer) 
 	if err := warm(ctx, emulators.FirestoreHost()); err != nil {
 		return unlessInterrupted(ctx, err)
 	}
-	service, err := serve(ctx, program, emulators)
+	service, err := serve(ctx, command, emulators)
 	if err != nil {
 		return err
 	}
@@ -88,10 +89,10 @@ type service struct {
 }
 
 // serve starts the service on the emulators. What the environment sets for it holds, apart from where Firebase is.
-func serve(ctx context.Context, program string, emulators *firebasetest.Emulators) (*service, error) {
+func serve(ctx context.Context, command []string, emulators *firebasetest.Emulators) (*service, error) {
 	addr := defaults("ADDR", "127.0.0.1:8080")
 	s := &service{url: "http://" + strings.TrimPrefix(addr, "ADDR=")}
-	s.process = exec.CommandContext(context.WithoutCancel(ctx), program, "serve")
+	s.process = exec.CommandContext(context.WithoutCancel(ctx), command[0], command[1:]...)
 	s.process.Env = append(os.Environ(), addr,
 		"FIREBASE_PROJECT_ID="+firebasetest.Project, "ALLOW_EMULATORS=true",
 		"FIREBASE_AUTH_EMULATOR_HOST="+emulators.AuthHost(), "FIRESTORE_EMULATOR_HOST="+emulators.FirestoreHost(),
