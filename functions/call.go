@@ -45,6 +45,17 @@ var (
 	errNotDone    = &refusal{http.StatusServiceUnavailable, "UNAVAILABLE", "Not done yet: try again."}
 )
 
+// refuse answers instead of a function that has not done what it is for. A sign-in is refused only for what is wrong with its request:
+// where the function itself fails, ends, or is given more than it takes, it cannot tell, and Identity Platform would fail the sign-in on
+// everything but 200.
+func refuse(w http.ResponseWriter, name string, f *refusal) {
+	if name == BeforeSignIn && (f == errTooLarge || f == errInternal || f == errNotDone) {
+		answer(w, http.StatusOK, struct{}{})
+		return
+	}
+	f.answer(w)
+}
+
 func answer(w http.ResponseWriter, code int, body any) {
 	text, _ := json.Marshal(body) // of texts and numbers, which cannot fail
 	w.Header().Set("Content-Type", "application/json")
@@ -61,7 +72,7 @@ type handler func(w http.ResponseWriter, r *http.Request, body []byte) error
 func (s *Server) call(name string, budget time.Duration, most int64, h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !s.begin() {
-			errNotDone.answer(w)
+			refuse(w, name, errNotDone)
 			return
 		}
 		defer s.running.Done()
@@ -69,7 +80,7 @@ func (s *Server) call(name string, budget time.Duration, most int64, h handler) 
 		defer func() {
 			if p := recover(); p != nil {
 				s.log.Error("function panicked", "function", name, "panic", p, "stack", string(debug.Stack()))
-				errInternal.answer(w)
+				refuse(w, name, errInternal)
 			}
 		}()
 		ctx, cancel := context.WithCancel(r.Context())
@@ -97,7 +108,7 @@ func (s *Server) call(name string, budget time.Duration, most int64, h handler) 
 			said = errNotDone
 		}
 		s.log.DebugContext(ctx, "function has not done what it was asked", "function", name, "status", said.code)
-		said.answer(w)
+		refuse(w, name, said)
 	}
 }
 

@@ -104,8 +104,8 @@ func TestOnRevocation(t *testing.T) {
 		"unreadable":         {binary(written, "application/protobuf"), []byte("hello"), 400, ""},
 		"JSON unreadable":    {binary(written, "application/json"), []byte("hello"), 400, ""},
 		"no event":           {http.Header{"Content-Type": {"application/json"}}, []byte(`{}`), 400, ""},
-		"no id":              {over2(binary(written, "application/protobuf"), "Ce-Id"), inProtobuf(t, userData(pending)), 400, ""},
-		"no source":          {over2(binary(written, "application/protobuf"), "Ce-Source"), inProtobuf(t, userData(pending)), 400, ""},
+		"no id":              {without(binary(written, "application/protobuf"), "Ce-Id"), inProtobuf(t, userData(pending)), 400, ""},
+		"no source":          {without(binary(written, "application/protobuf"), "Ce-Source"), inProtobuf(t, userData(pending)), 400, ""},
 		"too large":          {binary(written, "application/protobuf"), make([]byte, maxEvent+1), 413, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,8 +119,8 @@ func TestOnRevocation(t *testing.T) {
 	}
 }
 
-func over2(header http.Header, without string) http.Header {
-	header.Del(without)
+func without(header http.Header, name string) http.Header {
+	header.Del(name)
 	return header
 }
 
@@ -299,6 +299,46 @@ func (l line) Accept() (net.Conn, error) {
 func (l line) Close() error   { return nil }
 func (l line) Addr() net.Addr { return &net.TCPAddr{} }
 
+// connect returns a connection to a server of a function, within a bubble. What the server sends has arrived when it has been read.
+func connect(t *testing.T, f http.HandlerFunc) net.Conn {
+	t.Helper()
+	near, far := net.Pipe()
+	l := make(line, 1)
+	l <- far
+	server := &http.Server{Handler: f, ReadHeaderTimeout: time.Hour}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { close(l); _ = server.Close(); synctest.Wait() })
+	return near
+}
+
+// The process may end as soon as nothing runs: what runs no more has been answered, on the wire.
+func TestDrainingWaitsForAnswersToBeSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t, &domain{})
+		near := connect(t, s.functions[Sweep])
+		if _, err := io.WriteString(near, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait() // it is answered, and nobody has read the answer
+		drained := make(chan struct{})
+		go func() { s.drain(); close(drained) }()
+		synctest.Wait()
+		select {
+		case <-drained:
+			t.Error("drained before the answer was sent")
+		default:
+		}
+		answer, err := http.ReadResponse(bufio.NewReader(near), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if <-drained; answer.StatusCode != http.StatusOK {
+			t.Error(answer.Status)
+		}
+	})
+}
+
 // A caller who does not send what it has announced is given up on, and one who waits for an answer is not.
 func TestSlowCallers(t *testing.T) {
 	for _, c := range []struct {
@@ -312,12 +352,7 @@ func TestSlowCallers(t *testing.T) {
 		t.Run(c.function, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newServer(t, &domain{wait: true}, func(o *Options) { o.SignInURI, o.ProjectID = testURI, testProject })
-				near, far := net.Pipe()
-				l := make(line, 1)
-				l <- far
-				server := &http.Server{Handler: s.functions[c.function], ReadHeaderTimeout: time.Hour}
-				go func() { _ = server.Serve(l) }()
-				defer func() { close(l); _ = server.Close(); synctest.Wait() }()
+				near := connect(t, s.functions[c.function])
 				began := time.Now()
 				if c.status == "503" {
 					time.AfterFunc(time.Hour, s.leave)

@@ -1,6 +1,7 @@
 package functions
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -128,6 +129,29 @@ func TestKeysAreFetchedOnceForAll(t *testing.T) {
 			all.Go(func() { wantKey(t, k, "key-1", nil) })
 		}
 		all.Wait()
+		wantAsked(t, g, 1)
+	})
+}
+
+// A fetch is everybody's: it goes on when the one for whom it began gives up.
+func TestAFetchOutlivesWhoeverBeganIt(t *testing.T) {
+	inGoogle(t, func(t *testing.T, g *google, k *keys) {
+		g.instead = func(w http.ResponseWriter, r *http.Request) {
+			<-time.After(time.Second)
+			g.set(func(g *google) { g.instead = nil })
+			g.ServeHTTP(w, r)
+		}
+		ctx, giveUp := context.WithCancel(t.Context())
+		var first sync.WaitGroup
+		first.Go(func() {
+			if _, err := k.find(ctx, "key-1"); !errors.Is(err, errKeys) || !errors.Is(err, context.Canceled) {
+				t.Errorf("who gave up: %v", err)
+			}
+		})
+		time.AfterFunc(time.Second/2, giveUp)
+		synctest.Wait()
+		wantKey(t, k, "key-1", nil)
+		first.Wait()
 		wantAsked(t, g, 1)
 	})
 }

@@ -16,8 +16,8 @@ const signInBudget = 2 * time.Second
 
 // signIn is BeforeSignIn. It gives every sign-in the session claim sid, which its ID tokens carry over all refreshes: by it the sign-in is
 // named exactly, also among several of one account in the same second. A sign-in without sid is named by its time, so nobody is kept
-// out because of this function: where it cannot tell whether a request is Google's, because the keys cannot be had, it answers that
-// there is nothing to add.
+// out because of this function: where it cannot tell whether a request is Google's, because the keys cannot be had or it is itself
+// failing, it answers that there is nothing to add.
 //
 // Identity Platform has one function for this event. An application that has one of its own returns the claim from there:
 //
@@ -64,8 +64,10 @@ func (f *signIn) serve(w http.ResponseWriter, r *http.Request, body []byte) erro
 	}
 	if errors.Is(err, errKeys) {
 		f.log.WarnContext(r.Context(), "a sign-in is not given a sid: Google's keys cannot be had", "error", err)
-		answer(w, http.StatusOK, struct{}{})
-		return nil
+		return errNotDone
+	}
+	if errors.Is(err, errTooLarge) {
+		return err
 	}
 	if err != nil {
 		f.log.DebugContext(r.Context(), "not a request of Google's", "error", err)

@@ -2,7 +2,6 @@ package functions
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -37,7 +36,7 @@ type token struct{ jws *jose.JSONWebSignature }
 // most once, for the standard library's decoder takes "Aud" for "aud" and the last of two. It does nothing but compute.
 func parse(text string, algorithms []jose.SignatureAlgorithm, claims any) (token, error) {
 	if len(text) > maxToken {
-		return token{}, errors.New("the token is too long")
+		return token{}, errTooLarge
 	}
 	jws, err := jose.ParseSignedCompact(text, algorithms)
 	if err != nil {

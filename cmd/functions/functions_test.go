@@ -17,7 +17,11 @@ import (
 	"github.com/vigilhq/vigil/functions"
 )
 
-const signInURI = "http://127.0.0.1/BeforeSignIn"
+const (
+	signInURI = "http://127.0.0.1/BeforeSignIn"
+	// onCloudRun is how a process knows that it is there.
+	onCloudRun = "K_SERVICE=vigil-functions"
+)
 
 // signInRequest is what the Auth emulator calls BeforeSignIn with.
 func signInRequest(t *testing.T) string {
@@ -39,7 +43,7 @@ func signInRequest(t *testing.T) string {
 func TestEmulatorsAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, target := range []string{"", functions.BeforeSignIn, functions.OnRevocation, functions.OnUserDeleted, functions.Sweep} {
-		p := launch(t, "FIREBASE_PROJECT_ID=demo", "SIGN_IN_URI=https://sign-in.example.com", "FUNCTION_TARGET="+target,
+		p := launch(t, onCloudRun, "FIREBASE_PROJECT_ID=demo", "SIGN_IN_URI=https://sign-in.example.com", "FUNCTION_TARGET="+target,
 			"FIREBASE_AUTH_EMULATOR_HOST=127.0.0.1:9099", "FIRESTORE_EMULATOR_HOST=127.0.0.1:8081")
 		if code := p.exitCode(); code != 2 {
 			t.Errorf("%q: exit code %d", target, code)
@@ -55,9 +59,10 @@ func TestAllFaultsAreReportedAtOnce(t *testing.T) {
 			[]string{"FIREBASE_PROJECT_ID=demo", "PORT=http", "FUNCTION_TARGET=BeforeCreate", "SIGN_IN_URI=http://sign-in.example.com", "SWEEP_AUDIENCE=x"},
 			[]string{"FUNCTION_TARGET", "PORT", "SIGN_IN_URI", "SWEEP_CALLER"},
 		},
-		"of the service":              {[]string{"IDLE_TIMEOUT=soon", "RATE_LIMITS=lots", "STORE=redis"}, []string{"FIREBASE_PROJECT_ID", "IDLE_TIMEOUT", "RATE_LIMITS", "STORE"}},
+		"of the service":              {[]string{onCloudRun, "IDLE_TIMEOUT=soon", "RATE_LIMITS=lots", "STORE=redis"}, []string{"FIREBASE_PROJECT_ID", "IDLE_TIMEOUT", "RATE_LIMITS", "STORE"}},
 		"BeforeSignIn without a name": {[]string{"FIREBASE_PROJECT_ID=demo", "FUNCTION_TARGET=BeforeSignIn"}, []string{"SIGN_IN_URI"}},
-		"a store that nobody shares":  {[]string{"FIREBASE_PROJECT_ID=demo", "STORE=memory", "PORT=65536"}, []string{"PORT", "STORE"}},
+		"a store that nobody shares":  {[]string{onCloudRun, "FIREBASE_PROJECT_ID=demo", "STORE=memory", "PORT=65536"}, []string{"PORT", "STORE"}},
+		"Sweep open to anybody":       {[]string{"FIREBASE_PROJECT_ID=demo"}, []string{"SWEEP_AUDIENCE"}},
 	} {
 		p := launch(t, c.settings...)
 		if code := p.exitCode(); code != 2 {
@@ -156,7 +161,7 @@ func TestBeforeSignInNeedsNoCredentials(t *testing.T) {
 // The others do need them, and say so instead of serving what cannot work.
 func TestTheOthersNeedCredentials(t *testing.T) {
 	t.Parallel()
-	p := launch(t, "FIREBASE_PROJECT_ID=demo-functions")
+	p := launch(t, onCloudRun, "FIREBASE_PROJECT_ID=demo-functions")
 	if code := p.exitCode(); code != 1 || !strings.Contains(p.stderr.String(), "functions: open ") {
 		t.Errorf("exit code %d: %s", code, p.stderr.String())
 	}
@@ -185,9 +190,9 @@ func TestTerminationFinishesRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.terminate()
-	p.eventually("new calls are refused", func() bool {
-		code, _ := p.call("/", body)
-		return code == http.StatusServiceUnavailable
+	p.eventually("new calls are not taken on, and keep nobody from signing in", func() bool {
+		code, text := p.call("/", body)
+		return code == http.StatusOK && text == "{}"
 	})
 	if _, err := conn.Write([]byte(body)); err != nil {
 		t.Fatal(err)

@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 			"                  FUNCTION_TARGET neither Firestore nor credentials\n" +
 			"  /OnRevocation   by Eventarc when a document of sessionUsers is written: finishes what an instance leaves undone\n" +
 			"  /OnUserDeleted  by Eventarc when an account is deleted: ends what is left of it\n" +
-			"  /Sweep          by Cloud Scheduler: the clean-up, as vigil sweep\n\n" +
+			"  /Sweep          by Cloud Scheduler: the clean-up, as vigil sweep. Outside of Cloud Run it needs SWEEP_AUDIENCE and SWEEP_CALLER\n\n" +
 			"Only BeforeSignIn may be open to the public. Give it the settings of vigil serve: every flag is also a variable, those below\n" +
 			"are what matters here, and all are checked. Durations are 30s or 5m; a bare number is milliseconds.",
 		SilenceErrors: true, SilenceUsage: true,

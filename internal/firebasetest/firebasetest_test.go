@@ -3,11 +3,14 @@ package firebasetest
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 func TestMain(m *testing.M) { Main(m) }
@@ -101,6 +104,41 @@ func TestLaunchEndsWithItsContext(t *testing.T) {
 	}
 	if left, err := os.ReadDir(os.TempDir()); len(left) > 0 || err != nil {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A CLI that does not end when it is told to is killed, and Java with it, which has no other parent: also before anything answers.
+func TestNothingOutlivesAStubbornCLI(t *testing.T) {
+	folder := t.TempDir()
+	alive := filepath.Join(folder, "alive") // what stands in for Java holds its other end for as long as it lives
+	if err := syscall.Mkfifo(alive, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program(t, folder, "node", "trap '' TERM\nsleep 60 >'"+alive+"' 2>&1 &\nwait")
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	e, started := &Emulators{folder: t.TempDir(), output: &tail{}}, make(chan error, 1)
+	go func() {
+		started <- e.start(ctx, cli{root: root, node: filepath.Join(folder, "node")}, Options{FreePorts: true})
+	}()
+	java, err := os.Open(alive) // when it has started
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer java.Close()
+	cancel()
+	if err := <-started; !errors.Is(err, context.Canceled) {
+		t.Errorf("started: %v", err)
+	}
+	e.end(0)
+	if err := java.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := java.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("Java lives: %v", err)
 	}
 }
 

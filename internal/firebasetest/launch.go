@@ -1,9 +1,7 @@
 package firebasetest
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -42,7 +40,6 @@ type Emulators struct {
 	process         *exec.Cmd
 	exited          <-chan struct{}
 	output          *tail
-	java            int // process id of the Firestore emulator; 0 without it
 	stop            sync.Once
 }
 
@@ -100,7 +97,7 @@ func (e *Emulators) start(ctx context.Context, cli cli, options Options) error {
 	if err != nil {
 		return err
 	}
-	// Nothing of the user's own CLI: no login, no settings, no telemetry. Its temporary folder holds the hub's address.
+	// Nothing of the user's own CLI: no login, no settings, no telemetry. Nor does it find other emulators of the project in its temporary folder.
 	env := append(os.Environ(), "TMPDIR="+e.folder, "XDG_CONFIG_HOME="+e.folder, "NO_UPDATE_NOTIFIER=1", "NO_COLOR=1", "FORCE_COLOR=0")
 	only := []string{"auth"}
 	e.auth = config.host("auth")
@@ -124,11 +121,7 @@ func (e *Emulators) start(ctx context.Context, cli cli, options Options) error {
 	if e.exited, err = tied.Start(e.process, syscall.SIGTERM); err != nil {
 		return fmt.Errorf("firebasetest: cannot start the Firebase CLI: %w", err)
 	}
-	if err := e.await(ctx); err != nil {
-		return err
-	}
-	e.java = e.hub(ctx).Firestore.PID
-	return nil
+	return e.await(ctx)
 }
 
 // await returns when the emulators answer.
@@ -150,65 +143,54 @@ func (e *Emulators) await(ctx context.Context) error {
 }
 
 // Stop ends the emulators, if they still run, and returns when they are gone.
-func (e *Emulators) Stop() {
-	e.stop.Do(func() {
-		defer func() { _ = os.RemoveAll(e.folder) }() // a temporary folder
-		if e.process == nil || e.process.Process == nil {
-			return
-		}
-		// Once only: at the second signal the CLI leaves Java behind.
-		_ = e.process.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-e.exited:
-			return
-		case <-time.After(stopTimeout):
-		}
-		_ = e.process.Process.Kill()
-		<-e.exited
-		if java, err := os.FindProcess(e.java); err == nil && e.java > 0 {
-			_ = java.Kill()
-		}
-	})
+func (e *Emulators) Stop() { e.stop.Do(func() { e.end(stopTimeout) }) }
+
+// end gives the emulators some time to end in order.
+func (e *Emulators) end(patience time.Duration) {
+	defer func() { _ = os.RemoveAll(e.folder) }() // a temporary folder
+	if e.process == nil || e.process.Process == nil {
+		return
+	}
+	// Once only: at the second signal the CLI leaves Java behind.
+	_ = e.process.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-e.exited:
+		return
+	case <-time.After(patience):
+	}
+	started := children(e.process.Process.Pid) // while they still are
+	_ = e.process.Process.Kill()
+	<-e.exited
+	for _, pid := range started {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
 }
 
-// hub is what the CLI's hub tells about its emulators; nothing when it cannot be asked.
-func (e *Emulators) hub(ctx context.Context) (running struct{ Firestore struct{ PID int } }) {
-	var locator struct{ Origins []string }
-	file, err := os.ReadFile(filepath.Join(e.folder, "hub-"+Project+".json"))
-	if err != nil || json.Unmarshal(file, &locator) != nil {
-		return running
-	}
-	for _, origin := range locator.Origins {
-		if body, err := get(ctx, origin+"/emulators"); err == nil && json.Unmarshal(body, &running) == nil {
-			break
+// children are the processes that a process has started, none where there is no ps.
+func children(of int) (pids []int) {
+	list, _ := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output() //nolint:noctx // it waits for nothing
+	for line := range strings.Lines(string(list)) {
+		var pid, parent int
+		if n, _ := fmt.Sscan(line, &pid, &parent); n == 2 && parent == of {
+			pids = append(pids, pid)
 		}
 	}
-	return running
+	return pids
 }
 
 func answers(ctx context.Context, host string) bool {
-	_, err := get(ctx, "http://"+host)
-	return err == nil
-}
-
-func get(ctx context.Context, url string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host, nil)
 	if err != nil {
-		return nil, err
+		return false
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, err
+		return false
 	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		return nil, errors.New(response.Status)
-	}
-	var body bytes.Buffer
-	_, err = body.ReadFrom(response.Body)
-	return body.Bytes(), err
+	_ = response.Body.Close()
+	return response.StatusCode == http.StatusOK
 }
 
 // tail keeps the last of what is written to it.

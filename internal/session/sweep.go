@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -34,6 +35,9 @@ type Census struct {
 	Zombies        int            `json:"zombies"`   // found past their deadline and not ended: nobody had looked
 	CountedAt      time.Time      `json:"countedAt"` // zero: never
 }
+
+// otherType is the type of a device that is of no other. A session whose device has none counts as such: no store need take an empty name.
+const otherType = "other"
 
 // sweepBatch is how many documents a clean-up handles at a time.
 const sweepBatch = 300
@@ -128,7 +132,7 @@ func (r *Registry) visit(ctx context.Context, duties Duty, report *SweepReport) 
 
 func (c *Census) count(s Session) {
 	c.ActiveSessions++
-	c.ByDeviceType[s.Device.class()]++
+	c.ByDeviceType[cmp.Or(s.Device.class(), otherType)]++
 	if s.Location != nil && s.Location.Country != "" {
 		c.ByCountry[s.Location.Country]++
 	}

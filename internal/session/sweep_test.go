@@ -185,13 +185,14 @@ func TestASweepTakesTheCensus(t *testing.T) {
 	inWorld(t, func(w *world) {
 		i, _, _, _ := neglect(w)
 		w.signInFrom(i, "eve", phone(""))
+		w.signInFrom(i, "fay", session.SignIn{})
 		now := time.Now()
 		if _, err := i.registry.Sweep(w.Context(), session.SweepExpired); err != nil {
 			t.Fatal(err)
 		}
 		got, err := i.registry.Census(w.Context())
 		want := session.Census{
-			ActiveSessions: 4, Users: 2, ByDeviceType: map[string]int{"desktop": 3, "mobile": 1}, ByCountry: map[string]int{"MX": 3},
+			ActiveSessions: 5, Users: 3, ByDeviceType: map[string]int{"desktop": 3, "mobile": 1, "other": 1}, ByCountry: map[string]int{"MX": 3},
 			Zombies: 1, CountedAt: now.UTC(),
 		}
 		if err != nil || !reflect.DeepEqual(got, want) {

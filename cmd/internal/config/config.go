@@ -80,9 +80,10 @@ type Config struct {
 	Port             int            `only:"functions" env:"PORT" default:"8080" help:"port to serve at, on all addresses"`
 	FunctionTarget   string         `only:"functions" env:"FUNCTION_TARGET" help:"the one function to serve, at /; empty: each at its name"`
 	SignInURI        string         `only:"functions" env:"SIGN_IN_URI" help:"URL that BeforeSignIn is registered under, to the letter; empty: it is not served"`
-	SweepAudience    string         `only:"functions" env:"SWEEP_AUDIENCE" help:"audience of the OIDC tokens that Sweep is called with; empty: the platform checks callers"`
+	SweepAudience    string         `only:"functions" env:"SWEEP_AUDIENCE" help:"audience of the OIDC tokens that Sweep is called with; empty on Cloud Run alone, which checks callers itself"`
 	SweepCaller      string         `only:"functions" env:"SWEEP_CALLER" help:"e-mail address of the service account that they are for"`
 	Command          Command
+	onCloudRun       bool
 	touchIntervalSet bool
 	originsSet       bool
 }
@@ -206,6 +207,8 @@ func Load(ctx context.Context, command Command, flag, lookup func(string) (strin
 		}
 		given[variable] = strings.TrimSpace(value)
 	}
+	service, _ := lookup("K_SERVICE") // https://docs.cloud.google.com/run/docs/container-contract#services-env-vars
+	c.onCloudRun = service != ""
 	if given["FIREBASE_PROJECT_ID"] == "" && command != Dev {
 		given["FIREBASE_PROJECT_ID"] = projectOf(ctx, lookup)
 	}

@@ -104,8 +104,19 @@ func TestSettings(t *testing.T) {
 			check:     func(c Config) bool { return c.AuthEmulator == "127.0.0.1:9099" },
 		},
 		"functions": {
-			command: Functions, variables: map[string]string{"SIGN_IN_URI": "https://sign-in.example.com"},
+			command: Functions, variables: map[string]string{"SIGN_IN_URI": "https://sign-in.example.com", "K_SERVICE": "functions"},
 			check: func(c Config) bool { return c.Port == 8080 && c.FunctionTarget == "" && c.Store == "firestore" },
+		},
+		"functions elsewhere, whose Sweep checks its caller": {
+			command: Functions, variables: map[string]string{"SWEEP_AUDIENCE": "https://functions.example.com", "SWEEP_CALLER": "a@b.iam.gserviceaccount.com"},
+			check: func(c Config) bool { return c.SweepAudience != "" },
+		},
+		"functions elsewhere, without Sweep": {
+			command: Functions, variables: map[string]string{"FUNCTION_TARGET": "OnRevocation"},
+			check: func(c Config) bool { return c.FunctionTarget == "OnRevocation" },
+		},
+		"functions elsewhere, on emulators": {
+			command: Functions, variables: map[string]string{"ALLOW_EMULATORS": "true"}, check: func(c Config) bool { return c.AllowEmulators },
 		},
 		"what only functions have is not read by others": {
 			variables: map[string]string{"PORT": "http", "FUNCTION_TARGET": "x", "SIGN_IN_URI": "x", "SWEEP_CALLER": "x"},
@@ -173,7 +184,10 @@ func TestFaultsOfSettings(t *testing.T) {
 		"more milliseconds than time has": {variables: map[string]string{"RETENTION": "18446744073709552"}, faults: []string{"RETENTION"}},
 		"limits": {variables: map[string]string{"RATE_LIMITS": "api=50/s,login=1/s:1,register=0/m:1,sensitive=1/d:5,handshake=1/s:0,handshake=1/s:1,off"},
 			faults: []string{"RATE_LIMITS", "RATE_LIMITS", "RATE_LIMITS", "RATE_LIMITS", "RATE_LIMITS", "RATE_LIMITS", "RATE_LIMITS"}},
-		"no project": {variables: map[string]string{"GOOGLE_CLOUD_PROJECT": ""}, faults: []string{"FIREBASE_PROJECT_ID"}},
+		"no project":                   {variables: map[string]string{"GOOGLE_CLOUD_PROJECT": ""}, faults: []string{"FIREBASE_PROJECT_ID"}},
+		"a clean-up open to anybody":   {command: Functions, variables: map[string]string{"K_SERVICE": ""}, faults: []string{"SWEEP_AUDIENCE"}},
+		"that and nothing else served": {command: Functions, variables: map[string]string{"FUNCTION_TARGET": "Sweep"}, faults: []string{"SWEEP_AUDIENCE"}},
+		"an audience without a caller": {command: Functions, variables: map[string]string{"SWEEP_AUDIENCE": "x"}, faults: []string{"SWEEP_CALLER"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, ok := c.variables["GOOGLE_CLOUD_PROJECT"]; !ok {

@@ -119,6 +119,9 @@ func (c *Config) functionFaults(check func(ok bool, variable, format string, arg
 		"SIGN_IN_URI", "%q is not a URL of https", c.SignInURI)
 	check(c.SignInURI != "" || c.FunctionTarget != onlySignIn, "SIGN_IN_URI", "BeforeSignIn needs to know the URL that it is registered under")
 	check((c.SweepAudience == "") == (c.SweepCaller == ""), "SWEEP_CALLER", "belongs together with SWEEP_AUDIENCE: both are set, or none")
+	sweeps := c.FunctionTarget == "" || c.FunctionTarget == "Sweep"
+	check(!sweeps || c.onCloudRun || c.AllowEmulators || c.SweepAudience != "" || c.SweepCaller != "", "SWEEP_AUDIENCE",
+		"outside of Cloud Run, which checks callers itself, Sweep needs SWEEP_AUDIENCE and SWEEP_CALLER: else anybody can have it swept")
 	check(c.Store != "memory", "STORE", "functions need STORE=firestore: another process's memory cannot be reached")
 }
 
