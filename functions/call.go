@@ -13,6 +13,7 @@ import (
 
 	"github.com/cloudevents/sdk-go/v2/event"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
+	"golang.org/x/time/rate"
 )
 
 // How much of a request is read.
@@ -68,8 +69,12 @@ func answer(w http.ResponseWriter, code int, body any) {
 // handler answers a request whose body has been read. It answers itself unless it fails.
 type handler func(w http.ResponseWriter, r *http.Request, body []byte) error
 
+// complaintInterval is how often a function that anybody can call says why it has refused: without a limit they could fill the log.
+const complaintInterval = 10 * time.Second
+
 // call is what all functions have in common. A budget of zero is as long as the caller waits, or until the process is about to end.
 func (s *Server) call(name string, budget time.Duration, most int64, h handler) http.HandlerFunc {
+	complaints := rate.Sometimes{First: 1, Interval: complaintInterval}
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !s.begin() {
 			refuse(w, name, errNotDone)
@@ -104,10 +109,11 @@ func (s *Server) call(name string, budget time.Duration, most int64, h handler) 
 		}
 		said, known := errors.AsType[*refusal](err)
 		if !known {
-			s.log.WarnContext(ctx, "function failed", "function", name, "error", err)
 			said = errNotDone
 		}
-		s.log.DebugContext(ctx, "function has not done what it was asked", "function", name, "status", said.code)
+		complaints.Do(func() {
+			s.log.WarnContext(ctx, "function has not done what it was asked", "function", name, "status", said.code, "error", err)
+		})
 		refuse(w, name, said)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -42,7 +43,7 @@ func (f *deletion) on(ctx context.Context, e event.Event) error {
 	uid := session.UserID(a)
 	switch {
 	case err != nil:
-		return errUnreadable
+		return fmt.Errorf("%w: event %s: %w", errUnreadable, e.ID(), err)
 	case tenant != "" && tenant != f.tenant:
 		return nil
 	case !uid.Valid():

@@ -83,7 +83,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	if o.SignInURI != "" {
-		f := &signIn{log: o.Log, uri: o.SignInURI, issuer: "https://securetoken.google.com/" + o.ProjectID}
+		f := &signIn{uri: o.SignInURI, issuer: "https://securetoken.google.com/" + o.ProjectID}
 		if !o.Unsigned {
 			f.keys = newKeys(secureTokenKeys)
 		}
@@ -135,7 +135,7 @@ var served atomic.Bool
 func (s *Server) Serve(ctx context.Context, addr string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return fmt.Errorf("functions: %w", err)
+		return fmt.Errorf("serve: %w", err)
 	}
 	if served.Swap(true) {
 		return errors.New("functions: this process has served already")
@@ -147,7 +147,7 @@ func (s *Server) Serve(ctx context.Context, addr string) error {
 	go func() { failed <- funcframework.StartHostPort(host, port) }()
 	select {
 	case err := <-failed:
-		return fmt.Errorf("functions: %w", err)
+		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 		s.drain()
 		return nil

@@ -1,6 +1,7 @@
 package functions
 
 import (
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"encoding/json"
@@ -39,6 +40,7 @@ const (
 var (
 	errKeys       = errors.New("the keys cannot be had")
 	errUnknownKey = errors.New("no key of this name")
+	errAsked      = errors.New("they were asked for a moment ago")
 )
 
 // keys are the public keys behind a URL. Unlike the key sets of the OpenID libraries they get old, survive an outage of their endpoint
@@ -58,7 +60,7 @@ type keys struct {
 
 func newKeys(url string) *keys { return &keys{url: url, client: &http.Client{Timeout: fetchTimeout}} }
 
-// find returns the key of a name. It fails with errKeys when it cannot tell.
+// find returns the key of a name. It fails with errKeys when it cannot tell, as about a name that is new since the keys were asked for.
 func (k *keys) find(ctx context.Context, name string) (*rsa.PublicKey, error) {
 	key, current, ask := k.look(name)
 	if ask && (key == nil || !current) {
@@ -67,15 +69,15 @@ func (k *keys) find(ctx context.Context, name string) (*rsa.PublicKey, error) {
 		}
 		key, _, _ = k.look(name)
 	}
-	if key != nil {
+	switch {
+	case key != nil:
 		return key, nil
+	case ask:
+		return nil, errUnknownKey
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.failure != nil {
-		return nil, fmt.Errorf("%w: %w", errKeys, k.failure)
-	}
-	return nil, errUnknownKey
+	return nil, fmt.Errorf("%w: %w", errKeys, cmp.Or(k.failure, errAsked))
 }
 
 // look returns the key of a name, nil if it is not known, whether the keys are current, and whether they may be asked for now.

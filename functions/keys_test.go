@@ -80,7 +80,7 @@ func TestUnknownKeysAreNotAskedForAgainAndAgain(t *testing.T) {
 	inGoogle(t, func(t *testing.T, g *google, k *keys) {
 		wantKey(t, k, "made up", errUnknownKey)
 		for range 100 {
-			wantKey(t, k, "made up again", errUnknownKey)
+			wantKey(t, k, "made up again", errKeys) // it may be a new one
 			wantKey(t, k, "key-1", nil)
 			<-time.After(askPause / 101)
 		}
@@ -94,7 +94,6 @@ func TestKeysSurviveAnOutage(t *testing.T) {
 			inGoogle(t, func(t *testing.T, g *google, k *keys) {
 				wantKey(t, k, "key-1", nil)
 				g.set(func(g *google) { g.instead = instead })
-				wantKey(t, k, "key-2", errUnknownKey)
 				<-time.After(keysKept - time.Hour)
 				waited := time.Duration(0)
 				for range 60 {
@@ -166,7 +165,6 @@ func TestKeysOverTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.log = s.log
 	call := s.call(BeforeSignIn, signInBudget, maxSignIn, f.serve)
 	if sid := sidOf(t, post(t, call, request(signInToken(nil)), nil)); sid != "" {
 		t.Error("the keys of an endpoint that cannot show who it is are believed")

@@ -2,6 +2,7 @@ package functions
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 
@@ -27,7 +28,7 @@ func (f *revocation) on(ctx context.Context, e event.Event) error {
 	}
 	data, err := documentData(e)
 	if err != nil {
-		return errUnreadable
+		return fmt.Errorf("%w: event %s: %w", errUnreadable, e.ID(), err)
 	}
 	// The document's own name may be a hash.
 	fields := data.GetValue().GetFields()

@@ -4,7 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"log/slog"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -25,7 +25,6 @@ const signInBudget = 2 * time.Second
 //
 // New for every sign-in, at least 128 random bits, at most 128 characters, and without a slash.
 type signIn struct {
-	log         *slog.Logger
 	uri, issuer string
 	keys        *keys // nil: requests are not signed
 }
@@ -62,16 +61,13 @@ func (f *signIn) serve(w http.ResponseWriter, r *http.Request, body []byte) erro
 	if err == nil && f.keys != nil {
 		err = t.verify(r.Context(), f.keys)
 	}
-	if errors.Is(err, errKeys) {
-		f.log.WarnContext(r.Context(), "a sign-in is not given a sid: Google's keys cannot be had", "error", err)
-		return errNotDone
-	}
-	if errors.Is(err, errTooLarge) {
+	switch {
+	case errors.Is(err, errKeys):
+		return fmt.Errorf("a sign-in is not given a sid: %w: %w", errNotDone, err)
+	case errors.Is(err, errTooLarge):
 		return err
-	}
-	if err != nil {
-		f.log.DebugContext(r.Context(), "not a request of Google's", "error", err)
-		return errCaller
+	case err != nil:
+		return fmt.Errorf("%w: %w", errCaller, err)
 	}
 	answer(w, http.StatusOK, map[string]any{"userRecord": map[string]any{
 		"updateMask": "sessionClaims", "sessionClaims": map[string]string{"sid": newSID()},

@@ -51,7 +51,7 @@ func newSignIn(t *testing.T, g *google, log *slog.Logger) http.HandlerFunc {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &signIn{log: s.log, uri: testURI, issuer: "https://securetoken.google.com/" + testProject, keys: newKeys(secureTokenKeys)}
+	f := &signIn{uri: testURI, issuer: "https://securetoken.google.com/" + testProject, keys: newKeys(secureTokenKeys)}
 	g.through(f.keys)
 	return s.call(BeforeSignIn, signInBudget, maxSignIn, f.serve)
 }
@@ -313,6 +313,23 @@ func TestKeysThatCannotBeHadKeepNobodyOut(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Whoever is kept out by a wrong setting has to be able to read why, and nobody may fill the log.
+func TestRefusalsAreLoggedNowAndThen(t *testing.T) {
+	inGoogle(t, func(t *testing.T, g *google, _ *keys) {
+		var log bytes.Buffer
+		f := newSignIn(t, g, slog.New(slog.NewTextHandler(&log, nil)))
+		elsewhere := request(signInToken(object{"aud": testURI + "/"}))
+		for range 50 {
+			wantError(t, post(t, f, elsewhere, nil), http.StatusUnauthorized, "UNAUTHENTICATED")
+		}
+		<-time.After(complaintInterval)
+		wantError(t, post(t, f, elsewhere, nil), http.StatusUnauthorized, "UNAUTHENTICATED")
+		if lines := strings.Count(log.String(), "another audience"); lines != 2 {
+			t.Errorf("%d lines:\n%s", lines, &log)
+		}
+	})
 }
 
 // Identity Platform fails a sign-in on any answer but 200: what is wrong with the function, or too much for it, must keep nobody out.

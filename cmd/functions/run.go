@@ -90,7 +90,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 	if err != nil {
 		return errors.Join(err, closeStore())
 	}
-	log.Info("serving", "port", c.Port, "project", c.ProjectID, "function", c.FunctionTarget)
+	log.Info("starting", "port", c.Port, "project", c.ProjectID, "function", c.FunctionTarget)
 	return errors.Join(server.Serve(ctx, net.JoinHostPort("", strconv.Itoa(c.Port))), closeStore())
 }
 

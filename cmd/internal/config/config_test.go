@@ -187,6 +187,7 @@ func TestFaultsOfSettings(t *testing.T) {
 		"no project":                   {variables: map[string]string{"GOOGLE_CLOUD_PROJECT": ""}, faults: []string{"FIREBASE_PROJECT_ID"}},
 		"a clean-up open to anybody":   {command: Functions, variables: map[string]string{"K_SERVICE": ""}, faults: []string{"SWEEP_AUDIENCE"}},
 		"that and nothing else served": {command: Functions, variables: map[string]string{"FUNCTION_TARGET": "Sweep"}, faults: []string{"SWEEP_AUDIENCE"}},
+		"a caller that is no address":  {command: Functions, variables: map[string]string{"SWEEP_AUDIENCE": "x", "SWEEP_CALLER": "x"}, faults: []string{"SWEEP_CALLER"}},
 		"an audience without a caller": {command: Functions, variables: map[string]string{"SWEEP_AUDIENCE": "x"}, faults: []string{"SWEEP_CALLER"}},
 	} {
 		t.Run(name, func(t *testing.T) {

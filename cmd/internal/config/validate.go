@@ -118,6 +118,7 @@ func (c *Config) functionFaults(check func(ok bool, variable, format string, arg
 	check(c.SignInURI == "" || err == nil && uri.Host != "" && (uri.Scheme == "https" || uri.Scheme == "http" && c.AuthEmulator != ""),
 		"SIGN_IN_URI", "%q is not a URL of https", c.SignInURI)
 	check(c.SignInURI != "" || c.FunctionTarget != onlySignIn, "SIGN_IN_URI", "BeforeSignIn needs to know the URL that it is registered under")
+	check(c.SweepCaller == "" || strings.Contains(c.SweepCaller, "@"), "SWEEP_CALLER", "is not an e-mail address")
 	check((c.SweepAudience == "") == (c.SweepCaller == ""), "SWEEP_CALLER", "belongs together with SWEEP_AUDIENCE: both are set, or none")
 	sweeps := c.FunctionTarget == "" || c.FunctionTarget == "Sweep"
 	check(!sweeps || c.onCloudRun || c.AllowEmulators || c.SweepAudience != "" || c.SweepCaller != "", "SWEEP_AUDIENCE",
