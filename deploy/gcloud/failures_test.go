@@ -55,6 +55,11 @@ func TestEveryFailureIsTheEnd(t *testing.T) {
 
 // A number that is none would make the URL of a host that is nobody's, or somebody else's.
 func TestTheProjectsNumberIsOne(t *testing.T) {
+	w := newWorld(t)
+	w.change(func(p *project) { p.FailAt = 2 })
+	if out, err := w.try("service.sh", parameters...); err == nil || !strings.Contains(out, "number is not to be had") {
+		t.Errorf("%v\n%s", err, out)
+	}
 	for _, number := range []string{"", "WARNING: x\n123", "12a"} {
 		for _, script := range []string{"service.sh", "functions.sh", "sign-in.sh"} {
 			w := newWorld(t)
@@ -68,6 +73,16 @@ func TestTheProjectsNumberIsOne(t *testing.T) {
 				t.Errorf("%s with %q: %s, %v", script, number, p.Config, p.Exists)
 			}
 		}
+	}
+}
+
+// Bash by itself goes on after a failure within $(…).
+func TestFailuresWithinSubstitutions(t *testing.T) {
+	w := newWorld(t)
+	w.repository()
+	w.write(filepath.Join(w.folder, "probe.sh"), "#!/usr/bin/env bash\nsource ./common.sh\nsaid=$(false; echo went on)\necho \"$said\"\n")
+	if out, err := w.try("probe.sh", parameters...); err == nil {
+		t.Errorf("no failure\n%s", out)
 	}
 }
 

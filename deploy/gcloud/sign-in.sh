@@ -19,7 +19,7 @@ call() {
 }
 
 answer=$(call "$config") || fail "Identity Platform does not say what is registered: $answer"
-blocking=$(jq --compact-output '.blockingFunctions // {} | objects' <<<"$answer") || fail "not an answer of Identity Platform's: $answer"
+blocking=$(jq --compact-output 'objects | .blockingFunctions // {} | objects' <<<"$answer") || fail "not an answer of Identity Platform's: $answer"
 [[ -n $blocking ]] || fail "not an answer of Identity Platform's: '$answer'" # written back, it would unregister everything
 now=$(jq --raw-output '.triggers.beforeSignIn.functionUri // ""' <<<"$blocking")
 

@@ -23,6 +23,8 @@ func TestSignIn(t *testing.T) {
 		"forced a little":           {`{"blockingFunctions":{"triggers":{"beforeSignIn":{"functionUri":"` + theirs + `"}}}}`, "sign-in.sh off", `{"blockingFunctions":{"triggers":{"beforeSignIn":{"functionUri":"` + theirs + `"}}}}`, "yes or nothing", []string{"FORCE=1"}},
 		"another's, forced":         {`{"blockingFunctions":{"triggers":{"beforeSignIn":{"functionUri":"` + theirs + `"}}}}`, "sign-in.sh", `{"blockingFunctions":{"triggers":{"beforeSignIn":{"functionUri":"` + theirs + `"}}}}`, "for off alone", []string{"FORCE=yes"}},
 		"no answer":                 {`""`, "sign-in.sh", `""`, "not an answer", nil},
+		"no object":                 {`null`, "sign-in.sh", `null`, "not an answer", nil},
+		"functions that are none":   {`{"blockingFunctions":"x"}`, "sign-in.sh off", `{"blockingFunctions":"x"}`, "not an answer", nil},
 		"an answer of another kind": {`[]`, "sign-in.sh off", `[]`, "not an answer", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
