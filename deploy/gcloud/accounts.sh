@@ -8,7 +8,11 @@ gcloud services enable "${apis[@]/%/.googleapis.com}"
 
 # role NAME PERMISSIONS TITLE: a role of this project.
 role() {
+    local deleted
     if there iam roles describe "$1" --project="$PROJECT_ID"; then
+        # For a week a deleted role is still there, but cannot be changed.
+        deleted=$(gcloud iam roles describe "$1" --project="$PROJECT_ID" --format='value(deleted)')
+        [[ $deleted != [Tt]rue ]] || gcloud iam roles undelete "$1" --project="$PROJECT_ID"
         gcloud iam roles update "$1" --project="$PROJECT_ID" --permissions="$2"
     else
         gcloud iam roles create "$1" --project="$PROJECT_ID" --permissions="$2" --title="$3" --stage=GA
@@ -48,5 +52,6 @@ grant service "projects/$PROJECT_ID/roles/vigilAccounts"
 grant service "projects/$PROJECT_ID/roles/vigilAccountDeletion"
 grant functions roles/datastore.user
 grant functions "projects/$PROJECT_ID/roles/vigilAccounts"
+grant functions "projects/$PROJECT_ID/roles/vigilAccountDeletion"
 grant events roles/eventarc.eventReceiver
 grant build roles/logging.logWriter

@@ -26,13 +26,19 @@ type called struct {
 // project is what exists, in a file between calls.
 type project struct {
 	Exists   map[string]bool
-	Location string // of the database
+	Deleted  map[string]bool // of what exists, what can be had back
+	Number   string          // the project's
+	Serves   string          // what the function before sign-ins answers once it is deployed
+	FailAt   int             // the call from which on all that are the same fail; 0: none
+	Location string          // of the database
 	Config   json.RawMessage
 	Calls    []called
 }
 
 func TestMain(m *testing.M) {
-	if name := filepath.Base(os.Args[0]); slices.Contains([]string{"gcloud", "curl", "firebase"}, name) {
+	if name := filepath.Base(os.Args[0]); name == "sleep" {
+		return
+	} else if slices.Contains([]string{"gcloud", "curl", "firebase"}, name) {
 		if err := pretend(name, os.Args[1:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -60,17 +66,20 @@ func pretend(name string, args []string) error {
 		}
 	}
 	answer := ""
-	switch name {
-	case "curl":
-		answer, err = p.curl(&c)
-	case "gcloud":
+	p.Calls = append(p.Calls, c)
+	switch {
+	case p.FailAt > 0 && len(p.Calls) >= p.FailAt && slices.Equal(args, p.Calls[p.FailAt-1].Args):
+		// What a program prints before it fails may look like an answer.
+		answer, err = map[string]string{"gcloud": p.Number, "curl": "{}"}[name], errors.New("ERROR: ("+name+") PERMISSION_DENIED: not now")
+	case name == "curl":
+		answer, err = p.curl(&p.Calls[len(p.Calls)-1])
+	case name == "gcloud":
 		answer, err = p.gcloud(args)
 	}
-	p.Calls = append(p.Calls, c)
 	if writing := writeProject(file, p); writing != nil {
 		return writing
 	}
-	if err == nil && answer != "" {
+	if answer != "" {
 		fmt.Println(answer)
 	}
 	return err
@@ -83,7 +92,13 @@ func (p *project) gcloud(args []string) (string, error) {
 	case line == "auth print-access-token":
 		return "a-secret-token", nil
 	case strings.HasPrefix(line, "projects describe"):
-		return "123456789012", nil
+		return p.Number, nil
+	case strings.HasPrefix(line, "run deploy "):
+		p.Exists[line] = true
+	case strings.HasPrefix(line, "iam roles undelete "):
+		delete(p.Deleted, key(words, "undelete"))
+	case strings.HasPrefix(line, "iam roles update ") && p.Deleted[key(words, "update")]:
+		return "", errors.New("ERROR: (gcloud) FAILED_PRECONDITION: deleted")
 	case strings.Contains(line, " create"):
 		p.Exists[key(words, "create")] = true
 		if line == "firestore databases create" {
@@ -92,9 +107,16 @@ func (p *project) gcloud(args []string) (string, error) {
 		return "", nil
 	case strings.Contains(line, " describe"):
 		if !p.Exists[key(words, "describe")] {
-			return "", errors.New("NOT_FOUND")
+			if strings.HasPrefix(line, "storage ") {
+				return "", errors.New("ERROR: (gcloud.storage.buckets.describe) " + words[len(words)-1] + " not found: 404.")
+			}
+			return "", errors.New("ERROR: (gcloud) NOT_FOUND: it is not there")
 		}
 		switch after(args, "--format=") {
+		case "value(deleted)":
+			if p.Deleted[key(words, "describe")] {
+				return "True", nil
+			}
 		case "value(locationId)":
 			return p.Location, nil
 		case "value(transport.pubsub.subscription)":
@@ -120,8 +142,14 @@ func after(args []string, flag string) string {
 	return ""
 }
 
-// curl stands for Identity Platform.
+// curl stands for Identity Platform, and for the function before sign-ins.
 func (p *project) curl(c *called) (string, error) {
+	if strings.HasSuffix(c.Args[len(c.Args)-1], ".run.app") {
+		if !p.Exists["run deploy vigil-signin"] {
+			return "", errors.New("curl: nobody is there")
+		}
+		return p.Serves, nil
+	}
 	input, err := io.ReadAll(os.Stdin)
 	if err != nil {
 		return "", err

@@ -7,8 +7,27 @@ source "${BASH_SOURCE[0]%/*}/common.sh"
 environment=$(mktemp)
 trap 'rm -f "$environment"' EXIT
 settings >"$environment"
+image=$(image)
 
-gcloud run deploy vigil-functions --region="$REGION" --image="$(image)" --service-account="$(account functions)" \
+# seconds DURATION: rounded up.
+seconds() {
+    if [[ $1 =~ ^[0-9]{1,8}$ ]]; then
+        echo $(((10#$1 + 999) / 1000)) # milliseconds
+    elif [[ $1 =~ ^(([0-9]{1,4})h)?(([0-9]{1,4})m)?(([0-9]{1,4})s)?$ && -n $1 ]]; then
+        echo $((10#0${BASH_REMATCH[2]} * 3600 + 10#0${BASH_REMATCH[4]} * 60 + 10#0${BASH_REMATCH[6]}))
+    else
+        fail "FEED_RESYNC: write '$1' in minutes and seconds, such as 1m30s"
+    fi
+}
+
+# A function may take as long as an instance has to finish its work by itself, twice FEED_RESYNC, and its own after that: an event that is
+# not answered for so many seconds is delivered again. Pub/Sub allows for 600.
+resync=$(sed -n 's/^FEED_RESYNC: "\(.*\)"$/\1/p' "$environment")
+resync=$(seconds "${resync:-15s}")
+ackDeadline=$((2 * resync + 60))
+((ackDeadline <= 600)) || fail "FEED_RESYNC: at most 4m30s, because an event can be waited for no longer than ten minutes"
+
+gcloud run deploy vigil-functions --region="$REGION" --image="$image" --service-account="$(account functions)" \
     --env-vars-file="$environment" --command=/functions --no-allow-unauthenticated --ingress=internal \
     --cpu=1 --memory=512Mi --min-instances=0 --max-instances=5 --concurrency=50 --timeout=900
 for caller in events scheduler; do
@@ -16,9 +35,7 @@ for caller in events scheduler; do
         --member="serviceAccount:$(account "$caller")" --role=roles/run.invoker --format=none
 done
 
-# trigger NAME LOCATION FUNCTION FILTER...: has events delivered. A function may take as long as an instance has to finish its work by itself,
-# twice FEED_RESYNC, and its own after that: an event that is not answered for ackDeadline seconds is delivered again.
-ackDeadline=120
+# trigger NAME LOCATION FUNCTION FILTER...: has events delivered.
 trigger() {
     local name=$1 location=$2 function=$3 subscription
     shift 3
@@ -36,6 +53,7 @@ trigger() {
 
 # Eventarc knows no multi-regions: https://cloud.google.com/firestore/docs/eventarc#locations.
 database=$(gcloud firestore databases describe --database='(default)' --format='value(locationId)')
+[[ -n $database ]] || fail "the database's location is not to be had"
 case $database in
     nam5) location=us-central1 ;;
     eur3) location=europe-west4 ;;
@@ -50,9 +68,9 @@ if [[ ${USER_EVENTS-on} == on ]]; then
         --event-data-content-type=application/json
 fi
 
-verb=create
-there scheduler jobs describe vigil-sweep --location="$REGION" && verb=update
 uri=$(url vigil-functions)
+verb=create
+! there scheduler jobs describe vigil-sweep --location="$REGION" || verb=update
 gcloud scheduler jobs "$verb" http vigil-sweep --location="$REGION" --schedule="${SWEEP_SCHEDULE:-17 * * * *}" \
     --uri="$uri/Sweep" --http-method=post --attempt-deadline=900s \
     --oidc-service-account-email="$(account scheduler)" --oidc-token-audience="$uri"
