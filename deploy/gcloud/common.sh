@@ -33,6 +33,9 @@ tool() {
 tool gcloud git
 need PROJECT_ID "the Firebase project, which is a Google Cloud project" \
     REGION "where the services run, near the database, such as europe-west4"
+[[ $PROJECT_ID =~ ^([a-z0-9.-]+:)?[a-z][a-z0-9-]*$ ]] || fail "PROJECT_ID: '$PROJECT_ID' is not the id of a project"
+[[ $REGION =~ ^[a-z]+-[a-z]+[0-9]+$ ]] || fail "REGION: '$REGION' is not a region, such as europe-west4"
+(($# == 0)) || [[ ${0##*/} == sign-in.sh ]] || fail "there are no arguments, only variables: $*"
 export CLOUDSDK_CORE_PROJECT=$PROJECT_ID CLOUDSDK_CORE_DISABLE_PROMPTS=1
 root=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 
@@ -69,9 +72,9 @@ url() {
 # settings: the environment of the service and of the functions, which have to go by the same one. Of YAML only the simplest lines are read,
 # and written anew: what is looked at here is what Cloud Run reads.
 settings() {
-    local file=${SETTINGS-} line number=0 key value known=' '
+    local file=$SETTINGS line number=0 key value known=' '
     local simple='^([A-Z][A-Z0-9_]*):[[:blank:]]+("[^"\\]*"|[A-Za-z0-9/][A-Za-z0-9_.,:/@+-]*)([[:blank:]]+#.*)?[[:space:]]*$'
-    if [[ -n $file ]]; then
+    if [[ $file != none ]]; then
         [[ -f $file && -r $file ]] || fail "SETTINGS: $file cannot be read"
         while IFS= read -r line || [[ -n $line ]]; do
             number=$((number + 1))

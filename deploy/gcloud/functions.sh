@@ -2,6 +2,7 @@
 # Deploys the functions on Vigil's documents, which only Eventarc and Cloud Scheduler can reach, with what calls them.
 # shellcheck source=deploy/gcloud/common.sh
 source "${BASH_SOURCE[0]%/*}/common.sh"
+need SETTINGS "the file of the service's settings, each time: what is not in it goes back to its default. Or none"
 [[ ${USER_EVENTS-on} == on || ${USER_EVENTS-on} == off ]] || fail "USER_EVENTS is '$USER_EVENTS': on or off"
 
 environment=$(mktemp)

@@ -80,7 +80,7 @@ func (w *world) try(script string, environment ...string) (string, error) {
 	return string(out), err
 }
 
-var parameters = []string{"PROJECT_ID=demo", "REGION=europe-west4", "TAG=v1", "DATABASE_LOCATION=eur3"}
+var parameters = []string{"PROJECT_ID=demo", "REGION=europe-west4", "TAG=v1", "DATABASE_LOCATION=eur3", "SETTINGS=none"}
 
 // run runs a script that has to succeed, and returns the calls that it has made.
 func (w *world) run(script string, environment ...string) []called {
@@ -221,10 +221,16 @@ func TestMissingParameters(t *testing.T) {
 	if out, err := w.try("firestore.sh", "PROJECT_ID=demo", "REGION=europe-west4"); err == nil || !strings.Contains(out, "DATABASE_LOCATION: ") {
 		t.Errorf("firestore.sh: %v\n%s", err, out)
 	}
-	for script, setting := range map[string]string{"firestore.sh": "RULES=yes", "functions.sh": "USER_EVENTS=maybe"} {
+	for script, setting := range map[string]string{
+		"firestore.sh": "RULES=yes", "functions.sh": "USER_EVENTS=maybe", "service.sh": "SETTINGS=", "accounts.sh": "PROJECT_ID=my project",
+		"image.sh": "REGION=Nowhere",
+	} {
 		if out, err := w.try(script, append(slices.Clone(parameters), setting)...); err == nil || !strings.Contains(out, setting[:5]) {
 			t.Errorf("%s with %s: %v\n%s", script, setting, err, out)
 		}
+	}
+	if out, err := w.try("accounts.sh --help", parameters...); err == nil || !strings.Contains(out, "no arguments") {
+		t.Errorf("accounts.sh --help: %v\n%s", err, out)
 	}
 	if calls := w.project().Calls; len(calls) != 1 { // the look for the database
 		t.Errorf("done all the same: %v", calls)

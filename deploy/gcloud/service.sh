@@ -2,6 +2,7 @@
 # Deploys the service. It is public: it looks at its callers' tokens itself.
 # shellcheck source=deploy/gcloud/common.sh
 source "${BASH_SOURCE[0]%/*}/common.sh"
+need SETTINGS "the file of the service's settings, each time: what is not in it goes back to its default. Or none"
 
 environment=$(mktemp)
 trap 'rm -f "$environment"' EXIT
