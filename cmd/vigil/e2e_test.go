@@ -142,19 +142,10 @@ func TestTheReasonIsTheSameWordEverywhere(t *testing.T) {
 	}
 }
 
-// The instance that accepted a revocation dies between its commit and the revocation of the tokens; another finishes.
-func TestASurvivorFinishesTheRevocation(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	host := firestoretest.Start(t)
-	doomed := w.serve(host, "FEED_RESYNC=1s")
-	survivor := w.serve(host, "FEED_RESYNC=1s")
-	admin := w.signIn("boss", adminPass)
-	admin.register(doomed)
-	laptop := w.signIn("ana", userPass)
-	laptop.register(survivor)
-	tab := laptop.connect(survivor)
-
+// killWithinRevocation has an instance die between the commit of a revocation of ana and that of her tokens. Until the identity server
+// is intercepted no more, nobody else can revoke them either.
+func (w *world) killWithinRevocation(doomed *process, admin *user) {
+	w.Helper()
 	reached := make(chan struct{}, 10)
 	w.intercept(func(r *http.Request) bool {
 		if strings.HasSuffix(r.URL.Path, "/accounts:update") { // the revocation of the tokens
@@ -169,6 +160,22 @@ func TestASurvivorFinishesTheRevocation(t *testing.T) {
 	<-reached
 	doomed.signal(syscall.SIGKILL)
 	doomed.wait()
+}
+
+// The instance that accepted a revocation dies between its commit and the revocation of the tokens; another finishes.
+func TestASurvivorFinishesTheRevocation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	host := firestoretest.Start(t)
+	doomed := w.serve(host, "FEED_RESYNC=1s")
+	survivor := w.serve(host, "FEED_RESYNC=1s")
+	admin := w.signIn("boss", adminPass)
+	admin.register(doomed)
+	laptop := w.signIn("ana", userPass)
+	laptop.register(survivor)
+	tab := laptop.connect(survivor)
+
+	w.killWithinRevocation(doomed, admin)
 	tab.wantEnd("admin_revoked", wire.CloseRevoked)
 	survivor.want(http.StatusUnauthorized, "token_revoked", http.MethodGet, "/v1/check", laptop.idToken, nil)
 	if err := laptop.refresh(t.Context(), true); err != nil {

@@ -1,11 +1,7 @@
 package main
 
 import (
-	"io"
 	"net"
-	"net/http"
-	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/vigilhq/vigil/firestore/firestoretest"
@@ -43,20 +39,7 @@ func TestOnRevocationFinishesTheRevocationAlone(t *testing.T) {
 	admin.register(doomed)
 	id := laptop.register(doomed)
 
-	reached := make(chan struct{}, 10)
-	w.intercept(func(r *http.Request) bool {
-		if strings.HasSuffix(r.URL.Path, "/accounts:update") { // the revocation of the tokens
-			_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client has gone
-			reached <- struct{}{}
-			<-r.Context().Done()
-			return false
-		}
-		return true
-	})
-	go func() { _, _ = doomed.tryCall(http.MethodPost, "/v1/admin/users/ana/revoke", admin.idToken, nil) }()
-	<-reached
-	doomed.signal(syscall.SIGKILL)
-	doomed.wait()
+	w.killWithinRevocation(doomed, admin)
 	if err := laptop.refresh(t.Context(), true); err != nil {
 		t.Fatalf("the tokens are revoked already, nothing is left to finish: %v", err)
 	}

@@ -85,7 +85,7 @@ type Emulator struct {
 	args []string
 
 	process *exec.Cmd
-	output  *tail
+	output  *tied.Tail
 	exited  <-chan struct{}
 }
 
@@ -136,7 +136,7 @@ func (e *Emulator) start() error {
 	// These flags of the machine make it start fast and stay small, instead of running fast for long.
 	args := []string{"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx512m", "-cp", e.jar,
 		mainClass, "--host=127.0.0.1", fmt.Sprintf("--port=%d", e.port)}
-	e.output = &tail{}
+	e.output = &tied.Tail{}
 	e.process = exec.CommandContext(context.Background(), "java", append(args, e.args...)...)
 	e.process.Stdout, e.process.Stderr = e.output, e.output
 	var err error
@@ -236,28 +236,4 @@ func moduleRoot() (string, error) {
 			return "", errors.New("firestoretest: no go.mod above the working directory")
 		}
 	}
-}
-
-// tail keeps the last of what is written to it.
-type tail struct {
-	mu  sync.Mutex
-	buf []byte
-}
-
-const tailSize = 4096
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.buf = append(t.buf, p...)
-	if over := len(t.buf) - tailSize; over > 0 {
-		t.buf = append(t.buf[:0], t.buf[over:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.buf)
 }

@@ -56,13 +56,3 @@ func TestLaunchFails(t *testing.T) {
 		t.Error("what is no address answers")
 	}
 }
-
-func TestTail(t *testing.T) {
-	var kept tail
-	for _, part := range []string{strings.Repeat("a", tailSize), "b"} {
-		_, _ = kept.Write([]byte(part))
-	}
-	if got := kept.String(); len(got) != tailSize || !strings.HasSuffix(got, "ab") {
-		t.Errorf("kept %d bytes", len(got))
-	}
-}

@@ -18,6 +18,7 @@ import (
 	"github.com/vigilhq/vigil/functions"
 	"github.com/vigilhq/vigil/internal/fireauth"
 	"github.com/vigilhq/vigil/internal/session"
+	"github.com/vigilhq/vigil/internal/tied"
 )
 
 var sidForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
@@ -118,7 +119,7 @@ func TestSignInsAreNamedBySidInTheClientSDK(t *testing.T) {
 	requireSDK(t)
 	c, _ := withFunction(t)
 	script := exec.CommandContext(c, "node", "sids.mjs")
-	script.Dir, script.Stderr = jsSDK, &tail{}
+	script.Dir, script.Stderr = jsSDK, &tied.Tail{}
 	script.Env = append(os.Environ(), "IDENTITY_URL="+c.base, "IDENTITY_PROJECT="+Project)
 	out, err := script.Output()
 	if err != nil {

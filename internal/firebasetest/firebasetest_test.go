@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/vigilhq/vigil/internal/tied"
 )
 
 func TestMain(m *testing.M) { Main(m) }
@@ -120,7 +122,7 @@ func TestNothingOutlivesAStubbornCLI(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	e, started := &Emulators{folder: t.TempDir(), output: &tail{}}, make(chan error, 1)
+	e, started := &Emulators{folder: t.TempDir(), output: &tied.Tail{}}, make(chan error, 1)
 	go func() {
 		started <- e.start(ctx, cli{root: root, node: filepath.Join(folder, "node")}, Options{FreePorts: true})
 	}()
@@ -230,15 +232,5 @@ func TestConfigurationsThatAreNone(t *testing.T) {
 	}
 	if _, err := readConfig(t.Context(), "/nowhere/firebase.json", Options{}); err == nil {
 		t.Error("a file that does not exist is a configuration")
-	}
-}
-
-func TestTail(t *testing.T) {
-	var kept tail
-	for _, part := range []string{strings.Repeat("a", tailSize), "b"} {
-		_, _ = kept.Write([]byte(part))
-	}
-	if got := kept.String(); len(got) != tailSize || !strings.HasSuffix(got, "ab") {
-		t.Errorf("kept %d bytes", len(got))
 	}
 }

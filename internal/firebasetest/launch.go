@@ -39,7 +39,7 @@ type Emulators struct {
 	folder          string // the CLI's files; removed in the end
 	process         *exec.Cmd
 	exited          <-chan struct{}
-	output          *tail
+	output          *tied.Tail
 	stop            sync.Once
 }
 
@@ -80,7 +80,7 @@ func (cli cli) launch(ctx context.Context, options Options) (*Emulators, error) 
 	if err != nil {
 		return nil, fmt.Errorf("firebasetest: %w", err)
 	}
-	e := &Emulators{folder: folder, output: &tail{}}
+	e := &Emulators{folder: folder, output: &tied.Tail{}}
 	if err := e.start(ctx, cli, options); err != nil {
 		e.Stop()
 		return nil, err
@@ -191,28 +191,4 @@ func answers(ctx context.Context, host string) bool {
 	}
 	_ = response.Body.Close()
 	return response.StatusCode == http.StatusOK
-}
-
-// tail keeps the last of what is written to it.
-type tail struct {
-	mu  sync.Mutex
-	buf []byte
-}
-
-const tailSize = 8 << 10
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.buf = append(t.buf, p...)
-	if over := len(t.buf) - tailSize; over > 0 {
-		t.buf = append(t.buf[:0], t.buf[over:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.buf)
 }

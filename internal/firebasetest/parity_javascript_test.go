@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/vigilhq/vigil/internal/tied"
 )
 
 // jsSDK is where the client SDK is installed.
@@ -36,7 +38,7 @@ func inScript(name string) func(*caller) string {
 func newScript(c *caller) func() (map[string]string, error) {
 	return sync.OnceValues(func() (map[string]string, error) {
 		script := exec.CommandContext(c, "node", "parity.mjs")
-		script.Dir, script.Stderr = jsSDK, &tail{}
+		script.Dir, script.Stderr = jsSDK, &tied.Tail{}
 		script.Env = append(os.Environ(), "IDENTITY_URL="+c.base, "IDENTITY_PROJECT="+Project)
 		out, err := script.Output()
 		if err != nil {
