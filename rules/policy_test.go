@@ -28,9 +28,7 @@ func TestPolicy(t *testing.T) {
 	together.SetLimit(8)
 	sessions := borderline()
 	for _, s := range sessions {
-		project := "projects/p-" + string(s.UserID)
-		p.write(t, project, fields{"owner": string(s.UserID)})
-		p.write(t, project+"/billing/plan", fields{"plan": "free"})
+		p.write(t, "projects/p-"+string(s.UserID)+"/billing/plan", fields{"owner": string(s.UserID)})
 	}
 	for _, s := range sessions {
 		together.Go(func() error {

@@ -132,6 +132,9 @@ func (s *scene) outcome(ctx context.Context, p project) (allowed bool, err error
 	err = s.ask.do(as(ctx, s.token()), p.Client, s)
 	switch {
 	case status.Code(err) == codes.PermissionDenied:
+		if s.claims == nil && strings.Contains(status.Convert(err).Message(), "error") {
+			return false, fmt.Errorf("who is not signed in has to be refused by what is false, as a rule that fails locks: %w", err)
+		}
 		return false, nil
 	case err != nil || !s.ask.writes:
 		return err == nil, err
