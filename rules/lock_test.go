@@ -37,6 +37,7 @@ func TestLocks(t *testing.T) {
 		{"nobody", "get", false}, {"stranger", "get", true}, {"ended", "get", true}, {"other", "get", true}, {"owner", "get", true},
 		{"nobody", "query", false}, {"stranger", "query", false}, {"ended", "query", false}, {"other", "query", false},
 		{"owner", "query", true}, {"owner", "group", false}, {"owner", "get what no rule allows", false},
+		{"nobody", "write", false}, {"stranger", "write", false}, {"owner", "write", false},
 	} {
 		t.Run(c.caller+" "+c.how, func(t *testing.T) {
 			t.Parallel()
@@ -46,9 +47,9 @@ func TestLocks(t *testing.T) {
 				path = "sessionUsers/" + victim.id
 			}
 			x := p.transaction(t, tokenOf[c.caller](victim))
-			allowed := c.caller == "owner" && path == "activeSessions/"+victim.id && c.how != "group"
-			if err := x.read(t, c.how, path, fmt.Sprint("ana", i)); allowed != (err == nil) {
-				t.Fatalf("the read: %v", err)
+			allowed := c.caller == "owner" && (c.how == "get" || c.how == "query")
+			if err := x.try(t, c.how, path, fmt.Sprint("ana", i)); allowed != (err == nil) {
+				t.Fatalf("the caller: %v", err)
 			}
 			wait := patience // longer than the emulator lets a write wait for a lock
 			if c.locks {
@@ -95,11 +96,19 @@ func (x transaction) rollBack(t *testing.T) {
 	}
 }
 
-// read gets a document, or asks for the sessions of a user, and returns what denies it.
-func (x transaction) read(t *testing.T, how, path, uid string) error {
+// try gets a document, or asks for the sessions of a user, or writes what nobody may, and returns what denies it.
+func (x transaction) try(t *testing.T, how, path, uid string) error {
 	t.Helper()
 	var next func() error
-	if how == "query" || how == "group" {
+	switch how {
+	case "write":
+		next = func() error {
+			_, err := x.Commit(x.ctx, &pb.CommitRequest{Database: x.database, Transaction: x.id, Writes: []*pb.Write{
+				{Operation: &pb.Write_Delete{Delete: x.database + "/documents/" + path}},
+			}})
+			return err
+		}
+	case "query", "group":
 		answer, err := x.RunQuery(x.ctx, &pb.RunQueryRequest{
 			Parent:              x.database + "/documents",
 			QueryType:           &pb.RunQueryRequest_StructuredQuery{StructuredQuery: sessionsOf(uid, how == "group")},
@@ -109,7 +118,7 @@ func (x transaction) read(t *testing.T, how, path, uid string) error {
 			t.Fatal(err)
 		}
 		next = func() error { _, err := answer.Recv(); return err }
-	} else {
+	default:
 		answer, err := x.BatchGetDocuments(x.ctx, &pb.BatchGetDocumentsRequest{
 			Database: x.database, Documents: []string{x.database + "/documents/" + path},
 			ConsistencySelector: &pb.BatchGetDocumentsRequest_Transaction{Transaction: x.id},

@@ -23,7 +23,7 @@ type mutant struct {
 }
 
 // leastMutants is below what mutants makes of example.rules: were it to find nothing any more, nobody would notice.
-const leastMutants = 90
+const leastMutants = 110
 
 // mutants are all mistakes that can be made of rules by changing one thing in them: a condition that always or never holds, another
 // comparison, another number or text, one operation more or less.
