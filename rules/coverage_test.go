@@ -101,6 +101,18 @@ func (e *expression) came(of ...bool) bool {
 	return false
 }
 
+// condition reports whether nothing but booleans and errors have come out of e.
+func (e *expression) condition() bool {
+	for _, v := range e.Values {
+		for kind := range v.Value {
+			if kind != "boolValue" && kind != "undefined" {
+				return false
+			}
+		}
+	}
+	return e.came()
+}
+
 // unseen says of which expressions too little has been seen: of one that is a condition both true and false, of any other a
 // value. An error is none: it denies, but so it would whatever stood beside it.
 func unseen(all []*expression) (gaps []string) {

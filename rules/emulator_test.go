@@ -26,6 +26,7 @@ func TestMain(m *testing.M) { firestoretest.Main(m) }
 type project struct {
 	*firestore.Client
 	id, host string
+	mutant   int // of its rules, if they have many
 }
 
 // dial connects to the emulator, once for all tests: whose a request is says its context, see [as].

@@ -12,28 +12,33 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A mutant is rules with one mistake in them.
+// A mutant is one mistake in the rules.
 type mutant struct {
-	name  string
-	at    int // where in the text
-	rules string
+	name       string
+	start, end int      // of what is changed in the text: an expression, or the operations of an allow
+	to         string   // what stands there instead
+	operations []string // the same, if it is operations
+	collection string   // whose rules it is in; empty: all
+	asked      []string // the operations that it matters for; empty: all
 }
 
 // leastMutants is below what mutants makes of example.rules: were it to find nothing any more, nobody would notice.
-const leastMutants = 90
+const leastMutants = 110
 
 // mutants are all mistakes that can be made of rules by changing one thing in them: a condition that always or never holds, another
 // comparison, another number or text, one operation more or less.
 func mutants(rules string, expressions []*expression) (all []mutant) {
-	change := func(start, end int, to string) {
-		name := fmt.Sprintf("line %d: %s", 1+strings.Count(rules[:start], "\n"), to)
-		if what := rules[start:end]; what != "" {
-			name += " in place of " + what
-		}
-		all = append(all, mutant{name: name, at: start, rules: rules[:start] + to + rules[end:]})
+	change := func(start, end int, to string) *mutant {
+		line := 1 + strings.Count(rules[:start], "\n")
+		all = append(all, mutant{
+			name:  fmt.Sprintf("line %d: %s in place of %s", line, to, rules[start:end]),
+			start: start, end: end, to: to,
+		})
+		all[len(all)-1].place(rules[:start])
+		return &all[len(all)-1]
 	}
 	for _, e := range expressions {
-		if e.end > len(rules) || !e.came() || strings.HasPrefix(e.text, "let ") {
+		if e.end > len(rules) || !e.condition() || strings.HasPrefix(e.text, "let ") {
 			continue // the clock of the tests, and functions as a whole, whose end is a condition
 		}
 		start, end := e.start, e.end
@@ -47,12 +52,12 @@ func mutants(rules string, expressions []*expression) (all []mutant) {
 		if op := comparison.FindStringIndex(e.text); op != nil {
 			for _, other := range comparisons[e.text[op[0]:op[1]]] {
 				if other == "!=" || strings.Contains(rules[start:end], "request.time") { // only times have an order
-					change(start+op[0], start+op[1], other)
+					change(start, end, rules[start:start+op[0]]+other+rules[start+op[1]:end])
 				}
 			}
 		}
 	}
-	code := comment.ReplaceAllStringFunc(rules, func(c string) string { return strings.Repeat(" ", len(c)) })
+	code := uncommented(rules)
 	for _, at := range number.FindAllStringIndex(code, -1) {
 		n, _ := strconv.Atoi(code[at[0]:at[1]])
 		change(at[0], at[1], strconv.Itoa(n+1))
@@ -63,7 +68,12 @@ func mutants(rules string, expressions []*expression) (all []mutant) {
 	}
 	for _, at := range allowed.FindAllStringSubmatchIndex(code, -1) {
 		for _, other := range operations(code[at[2]:at[3]], code[at[4]:at[5]]) {
-			change(at[2], at[3], other)
+			m := change(at[2], at[3], strings.Join(other, ", "))
+			m.operations = other
+			has := single(code[at[2]:at[3]])
+			m.asked = slices.DeleteFunc(slices.Clone(every), func(op string) bool {
+				return slices.Contains(has, op) == slices.Contains(other, op)
+			})
 		}
 	}
 	return all
@@ -75,62 +85,74 @@ var (
 	number      = regexp.MustCompile(`\b\d+\b`)
 	text        = regexp.MustCompile(`'[^']*'`)
 	allowed     = regexp.MustCompile(`allow ([a-z, ]+): if ([^;]*);`)
+	allows      = regexp.MustCompile(`allow ([a-z, ]+):`)
+	collection  = regexp.MustCompile(`match /(\w+)/\{\w+\} \{`)
 	comparison  = regexp.MustCompile(`[=!<>]=|[<>]`)
 	comparisons = map[string][]string{
 		"==": {"!=", "<=", ">="}, "<": {"<=", "==", ">"}, "<=": {"<", "==", ">"}, ">=": {">", "==", "<"}, ">": {">=", "==", "<"},
 	}
+	every  = []string{"get", "list", "create", "update", "delete"}
 	wholes = map[string][]string{"read": {"get", "list"}, "write": {"create", "update", "delete"}}
 )
 
 // operations are all lists that have one operation less or more than that of an allow, without those that its condition cannot hold
 // for: what is created is no resource yet, and only what is created or updated is in the request.
-func operations(list, condition string) (others []string) {
-	var has []string
-	for _, op := range strings.Split(list, ", ") {
-		if parts, ok := wholes[op]; ok {
-			has = append(has, parts...)
-		} else {
-			has = append(has, op)
-		}
-	}
+func operations(list, condition string) (others [][]string) {
+	has := single(list)
 	requested := strings.Contains(condition, "request.resource")
 	stored := strings.Contains(strings.ReplaceAll(condition, "request.resource", ""), "resource.data")
-	for _, op := range []string{"get", "list", "create", "update", "delete"} {
+	for _, op := range every {
 		switch {
 		case slices.Contains(has, op):
 			rest := slices.DeleteFunc(slices.Clone(has), func(other string) bool { return other == op })
 			if len(rest) > 0 {
-				others = append(others, strings.Join(rest, ", "))
+				others = append(others, rest)
 			}
 		case op == "create" && stored, op != "create" && op != "update" && requested:
 		default:
-			others = append(others, strings.Join(append(slices.Clone(has), op), ", "))
+			others = append(others, append(slices.Clone(has), op))
 		}
 	}
 	return others
 }
 
+// single are the operations that a list of an allow means.
+func single(list string) (ops []string) {
+	for _, op := range strings.Split(list, ", ") {
+		if parts, ok := wholes[op]; ok {
+			ops = append(ops, parts...)
+		} else {
+			ops = append(ops, op)
+		}
+	}
+	return ops
+}
+
 // killAll holds that every mutant turns a scene.
-func killAll(t *testing.T, all []mutant, scenes []*scene) {
+func killAll(t *testing.T, rules string, all []mutant, scenes []*scene) {
 	if len(all) < leastMutants {
 		t.Errorf("%d mutants, want at least %d", len(all), leastMutants)
 	}
-	queue := make(chan mutant, len(all))
-	for _, m := range all {
-		queue <- m
+	broods := broodsOf(rules, all)
+	queue := make(chan brood, len(broods))
+	for _, b := range broods {
+		queue <- b
 	}
 	close(queue)
 	var workers errgroup.Group
 	for range 2 {
-		p := open(t, frozen(all[0].rules))
+		p := open(t, frozen(rules))
 		store(t, p, scenes)
 		workers.Go(func() error {
-			for m := range queue {
-				if err := p.load(t.Context(), frozen(m.rules)); err != nil {
-					return fmt.Errorf("%s: %w", m.name, err)
+			for b := range queue {
+				if err := p.load(t.Context(), frozen(b.rules)); err != nil {
+					return fmt.Errorf("%s: %w", b.mutants[0].name, err)
 				}
-				if !m.turns(t.Context(), p, scenes) {
-					t.Errorf("nothing turns with %s", m.name)
+				for i, m := range b.mutants {
+					p.mutant = i + 1
+					if !m.turns(t.Context(), p, scenes) {
+						t.Errorf("nothing turns with %s", m.name)
+					}
 				}
 			}
 			return nil
@@ -139,7 +161,7 @@ func killAll(t *testing.T, all []mutant, scenes []*scene) {
 	if err := workers.Wait(); err != nil {
 		t.Error(err)
 	}
-	t.Logf("%d mutants", len(all))
+	t.Logf("%d mutants, loaded %d times", len(all), len(broods))
 }
 
 // turns reports whether a scene comes out another way.
@@ -152,29 +174,39 @@ func (m mutant) turns(ctx context.Context, p project, scenes []*scene) bool {
 	return false
 }
 
-// nearest sorts scenes, so that those come first which are likely to turn: of the collection that has been changed, and
-// reads or writes, as its operations are.
-func (m mutant) nearest(scenes []*scene) []*scene {
-	before := m.rules[:m.at]
-	matches := collection.FindAllStringSubmatchIndex(before, -1)
-	if matches == nil {
-		return scenes
-	}
-	match := matches[len(matches)-1]
-	name, rest := before[match[2]:match[3]], before[match[1]:]
-	reads := strings.Contains(rest[strings.LastIndex(rest, "allow")+1:], "read")
-	distance := func(s *scene) (d int) {
-		if !strings.Contains(s.ask.path, name) {
-			d = 2
+// nearest are the scenes of who can choose the mutant, or of nobody, those first that it is likely to turn.
+func (m mutant) nearest(scenes []*scene) (near []*scene) {
+	for _, s := range scenes {
+		if m.alone() == (s.claims == nil) {
+			near = append(near, s)
 		}
-		if s.ask.writes == reads {
-			d++
-		}
-		return d
 	}
-	scenes = slices.Clone(scenes)
-	slices.SortStableFunc(scenes, func(a, b *scene) int { return distance(a) - distance(b) })
-	return scenes
+	slices.SortStableFunc(near, func(a, b *scene) int { return m.distance(a) - m.distance(b) })
+	return near
 }
 
-var collection = regexp.MustCompile(`match /(\w+)/\{\w+\} \{`)
+// place notes which requests the end of this text is for.
+func (m *mutant) place(before string) {
+	if matches := collection.FindAllStringSubmatchIndex(before, -1); matches != nil {
+		match := matches[len(matches)-1]
+		m.collection, before = before[match[2]:match[3]], before[match[1]:]
+		if lists := allows.FindAllStringSubmatch(before, -1); lists != nil {
+			m.asked = single(lists[len(lists)-1][1])
+		}
+	}
+}
+
+// distance says how unlike the requests that the mutant is about a scene's is. What always holds allows what was denied; what is
+// wrong in another way mostly denies what was allowed.
+func (m mutant) distance(s *scene) (d int) {
+	if (m.to == "true") == s.allowed {
+		d++
+	}
+	if m.asked != nil && !slices.Contains(m.asked, s.ask.op) {
+		d += 2
+	}
+	if !strings.Contains(s.ask.path, m.collection) {
+		d += 4
+	}
+	return d
+}

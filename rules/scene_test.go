@@ -104,14 +104,15 @@ func (s *scene) stored() map[string]fields {
 	return docs
 }
 
-// token is the caller's, and tells the rules of [frozen] what time it is.
-func (s *scene) token() map[string]any {
+// token is the caller's, and tells the rules of [frozen] what time it is, and those of a [brood] which mutant they are.
+func (s *scene) token(mutant int) map[string]any {
 	if s.claims == nil {
 		return nil
 	}
 	claims := maps.Clone(s.claims)
 	claims["sub"], claims["user_id"] = s.uid, s.uid
 	claims["clock"] = []int64{s.now.UnixMilli(), s.now.Sub(s.now.Truncate(time.Millisecond)).Nanoseconds()}
+	claims["mutant"] = mutant
 	return claims
 }
 
@@ -129,11 +130,14 @@ func frozen(rules string) string {
 
 // outcome makes the request, and undoes what it has written.
 func (s *scene) outcome(ctx context.Context, p project) (allowed bool, err error) {
-	err = s.ask.do(as(ctx, s.token()), p.Client, s)
+	err = s.ask.do(as(ctx, s.token(p.mutant)), p.Client, s)
 	switch {
 	case status.Code(err) == codes.PermissionDenied:
+		if s.claims == nil && strings.Contains(status.Convert(err).Message(), "error") {
+			return false, fmt.Errorf("who is not signed in has to be refused by what is false, as a rule that fails locks: %w", err)
+		}
 		return false, nil
-	case err != nil || !s.ask.writes:
+	case err != nil || !s.ask.writes():
 		return err == nil, err
 	}
 	path := s.path(s.ask.path)
@@ -165,13 +169,15 @@ func store(t *testing.T, p project, scenes []*scene) {
 
 // An ask is what is asked of Firestore.
 type ask struct {
-	do     func(ctx context.Context, c *firestore.Client, s *scene) error
-	path   string
-	writes bool // the document at the path
+	do   func(ctx context.Context, c *firestore.Client, s *scene) error
+	op   string // which operation of rules it is
+	path string // of the document or collection
 }
 
+func (a ask) writes() bool { return a.op != "get" && a.op != "list" }
+
 func get(path string) ask {
-	return ask{path: path, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
+	return ask{op: "get", path: path, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
 		_, err := c.Doc(s.path(path)).Get(ctx)
 		return err
 	}}
@@ -182,7 +188,7 @@ type where struct{ field, op, value string }
 
 // list reads what a query finds, which is something if it is allowed.
 func list(collection string, filters ...where) ask {
-	return ask{path: collection, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
+	return ask{op: "list", path: collection, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
 		q := c.Collection(s.path(collection)).Query
 		for _, f := range filters {
 			q = q.Where(f.field, f.op, s.path(f.value))
@@ -197,14 +203,14 @@ func list(collection string, filters ...where) ask {
 
 // set writes a whole document, or creates it.
 func set(path string, doc fields) ask {
-	return ask{path: path, writes: true, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
+	return ask{op: "create", path: path, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
 		_, err := c.Doc(s.path(path)).Set(ctx, doc)
 		return err
 	}}
 }
 
 func update(path string, changes ...firestore.Update) ask {
-	return ask{path: path, writes: true, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
+	return ask{op: "update", path: path, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
 		_, err := c.Doc(s.path(path)).Update(ctx, changes)
 		return err
 	}}
@@ -212,13 +218,13 @@ func update(path string, changes ...firestore.Update) ask {
 
 // touch sets lastActive to now, or so much later, together with more changes.
 func touch(path string, later time.Duration, more ...firestore.Update) ask {
-	return ask{path: path, writes: true, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
+	return ask{op: "update", path: path, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
 		return update(path, append(more, firestore.Update{Path: "lastActive", Value: s.now.Add(later)})...).do(ctx, c, s)
 	}}
 }
 
 func remove(path string) ask {
-	return ask{path: path, writes: true, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
+	return ask{op: "delete", path: path, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
 		_, err := c.Doc(s.path(path)).Delete(ctx)
 		return err
 	}}

@@ -98,7 +98,7 @@ func ownSessions() []row {
 }
 
 func count(collection string, filters ...where) ask {
-	return ask{path: collection, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
+	return ask{op: "list", path: collection, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
 		q := c.Collection(collection).Query
 		for _, f := range filters {
 			q = q.Where(f.field, f.op, s.path(f.value))
@@ -110,7 +110,7 @@ func count(collection string, filters ...where) ask {
 
 // everywhere lists the caller's of all collections of a name.
 func everywhere(collection string) ask {
-	return ask{path: collection, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
+	return ask{op: "list", path: collection, do: func(ctx context.Context, c *firestore.Client, s *scene) error {
 		_, err := c.CollectionGroup(collection).Where("userId", "==", s.uid).Documents(ctx).GetAll()
 		return err
 	}}
