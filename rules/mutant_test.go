@@ -128,8 +128,8 @@ func single(list string) (ops []string) {
 	return ops
 }
 
-// killAll holds that every mutant turns a scene.
-func killAll(t *testing.T, rules string, all []mutant, scenes []*scene) {
+// killAll holds that every mutant turns a scene, in a project that has them stored, and another one.
+func killAll(t *testing.T, first project, rules string, all []mutant, scenes []*scene) {
 	if len(all) < leastMutants {
 		t.Errorf("%d mutants, want at least %d", len(all), leastMutants)
 	}
@@ -139,10 +139,10 @@ func killAll(t *testing.T, rules string, all []mutant, scenes []*scene) {
 		queue <- b
 	}
 	close(queue)
+	second := open(t, frozen(rules))
+	store(t, second, scenes)
 	var workers errgroup.Group
-	for range 2 {
-		p := open(t, frozen(rules))
-		store(t, p, scenes)
+	for _, p := range []project{first, second} {
 		workers.Go(func() error {
 			for b := range queue {
 				if err := p.load(t.Context(), frozen(b.rules)); err != nil {

@@ -38,7 +38,7 @@ func TestPolicy(t *testing.T) {
 			}
 			idle, window := s.IdleDeadline(), s.AuthTime.Add(301*time.Second)
 			for _, deadline := range []time.Time{idle, s.ExpiresAt, window} {
-				for _, step := range []time.Duration{-time.Microsecond, -time.Nanosecond, 0} {
+				for _, step := range []time.Duration{-time.Nanosecond, 0} {
 					judged.Add(1)
 					if agree(t, p, s, deadline.Add(step), deadline == window) {
 						live.Add(1)

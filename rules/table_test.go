@@ -40,7 +40,10 @@ func TestExample(t *testing.T) {
 	for _, gap := range unseen(seen) {
 		t.Error(gap)
 	}
-	t.Run("mutants", func(t *testing.T) { rules := read(t, "example.rules"); killAll(t, rules, mutants(rules, seen), scenes) })
+	t.Run("mutants", func(t *testing.T) {
+		rules := read(t, "example.rules")
+		killAll(t, p, rules, mutants(rules, seen), scenes)
+	})
 }
 
 // everything is the whole table.
