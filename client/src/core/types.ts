@@ -1,0 +1,152 @@
+/**
+ * Why a session ended: the same word in HTTP, on the socket, in events and here.
+ * See {@link https://github.com/vigilhq/vigil#the-api | the API}.
+ */
+export type EndReason =
+  | 'logout'
+  | 'revoked'
+  | 'admin_revoked'
+  | 'tokens_revoked'
+  | 'idle_timeout'
+  | 'absolute_timeout'
+  | 'session_limit'
+  | 'ip_changed'
+  | 'user_disabled'
+  | 'user_deleted'
+  | 'credentials_changed'
+  | 'replaced';
+
+/** A session as the service shows it. Times are RFC 3339 in UTC. */
+export interface Session {
+  id: string;
+  userId: string;
+  /** Whether it is the session that the request came with. */
+  current: boolean;
+  status: 'active' | 'ended';
+  device: {
+    type: 'desktop' | 'mobile' | 'tablet' | 'bot' | 'other';
+    browser: string;
+    os: string;
+    name: string | null;
+  };
+  userAgent: string;
+  ipAddress: string;
+  location: { country: string; region: string; city: string } | null;
+  signInProvider: string;
+  createdAt: string;
+  authTime: string;
+  lastActive: string;
+  warnAt: string;
+  idleDeadline: string;
+  expiresAt: string;
+  endedAt: string | null;
+  endReason: EndReason | null;
+  endedBy: string | null;
+}
+
+/** Something unusual about a sign-in or a session of this user. */
+export interface SecurityAlert {
+  type: 'too_many_sessions' | 'device_mix' | 'new_device' | 'new_country' | 'impossible_travel' | 'ip_changed' | (string & {});
+  [detail: string]: unknown;
+}
+
+/** What the client knows. Times are milliseconds since the epoch, by the server's clock. */
+export interface VigilState {
+  /** `idle`: not started. `reconnecting`: nobody is signed out, the service cannot be reached or asked to come back. */
+  readonly status: 'idle' | 'connecting' | 'live' | 'reconnecting' | 'ended';
+  readonly session: Session | null;
+  readonly warnAt: number | null;
+  readonly idleDeadline: number | null;
+  readonly expiresAt: number | null;
+  /** Set while the user is about to be signed out for idleness. */
+  readonly warning: { readonly deadline: number } | null;
+  readonly ended: EndReason | null;
+  /** The server's clock minus this one, in milliseconds. */
+  readonly offset: number;
+  /** The last failure, while it is being retried. */
+  readonly error: Error | null;
+}
+
+/** What {@link Vigil.on} tells of. */
+export interface VigilEvents {
+  /** This session is over. The last event until {@link Vigil.start}. */
+  ended: { reason: EndReason };
+  /** Something unusual about a sign-in of this user. */
+  alert: SecurityAlert;
+  /** Another session of this user has begun. */
+  started: { session: Session };
+  /** Another session of this user has ended. */
+  closed: { sessionId: string; reason: EndReason };
+  /** The account's custom claims have changed; a fresh token has been asked for. */
+  claims: Record<string, never>;
+}
+
+/** How {@link createVigil} is set up. */
+export interface VigilOptions {
+  /** The service's address, such as `https://vigil.example.com`. */
+  url: string;
+  /**
+   * The ID token of whoever is signed in, null if nobody is: `(force) => auth.currentUser?.getIdToken(force) ?? null`.
+   * The application's, so that this package does not depend on Firebase.
+   */
+  getToken: (force: boolean) => Promise<string | null>;
+  /** Called once when the session is over, in every tab: the place to sign out of Firebase. */
+  onEnded?: (reason: EndReason) => void | Promise<void>;
+  /** Mirrors the ID token in a cookie for the application's own server: `Secure; SameSite=Lax`, cleared at any end. Default: none. */
+  cookie?: { name?: string; path?: string; domain?: string };
+  /** What this device is called in the user's list. */
+  deviceName?: string;
+  /** What the page knows better than its user agent says, such as an iPad that calls itself a Mac. For display only. */
+  device?: { type?: string; os?: string };
+  /** What the client runs on; for tests and unusual platforms. Default: the browser's. */
+  platform?: Partial<Platform>;
+}
+
+/** What the client takes from the browser. */
+export interface Platform {
+  fetch: typeof globalThis.fetch;
+  WebSocket: new (url: string) => WebSocket;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  setTimeout(callback: () => void, ms: number): unknown;
+  clearTimeout(handle: unknown): void;
+  /** From 0 to 1, for jitter. */
+  random(): number;
+  /** `window`: what tells of activity, of going off line, and of the page's life. */
+  window: EventTarget;
+  /** `document`: visibility and cookies. */
+  document: EventTarget & { visibilityState: string; cookie: string };
+  navigator: { onLine: boolean };
+  /** Tells other tabs of an end; null where there is none. */
+  channel: { postMessage(message: unknown): void; onmessage: ((event: { data: unknown }) => void) | null; close(): void } | null;
+}
+
+/** One client for a page. Its methods may be taken off it. */
+export interface Vigil {
+  /** The same object until something changes. */
+  getState(): VigilState;
+  /** Calls the listener after every change of the state, until the function that it returns is called. */
+  subscribe(listener: () => void): () => void;
+  on<T extends keyof VigilEvents>(type: T, listener: (event: VigilEvents[T]) => void): () => void;
+  /** Somebody has signed in: begins their session, or finds it, and holds a socket. Safe to call again. */
+  start(): void;
+  /** They have signed out, or the page needs it no more: closes the socket and forgets. Ends no session. */
+  stop(): void;
+  /** The server's time, in milliseconds since the epoch. */
+  now(): number;
+  /** The person wants to stay: activity, at once. */
+  stayActive(): Promise<void>;
+  /** The user's sessions, the one of the latest activity first; with `all` also the ended ones that are kept. */
+  sessions(all?: boolean): Promise<Session[]>;
+  /** Ends one session of the user. */
+  end(sessionId: string): Promise<void>;
+  /** Ends all but this one, and counts them. */
+  endOthers(): Promise<number>;
+  /** Ends this session, or all of the user's. */
+  logout(everywhere?: boolean): Promise<void>;
+  /**
+   * A request to the service with a fresh token, such as `request('GET', '/v1/events')`.
+   * @throws {@link VigilError} for any answer but success, and when the service cannot be reached (status 0).
+   */
+  request<T = unknown>(method: string, path: string, body?: unknown): Promise<T>;
+}
