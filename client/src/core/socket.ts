@@ -43,8 +43,8 @@ export function openLink(p: Platform, url: string, token: string, on: LinkEvents
   let reason: string | undefined;
 
   const lost = (code: number) => {
+    on.close(code, reason); // first: whether it was live is of interest
     link.close();
-    on.close(code, reason);
   };
   const heard = () => {
     until = Infinity;
