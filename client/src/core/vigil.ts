@@ -15,7 +15,7 @@ const STABLE = 10_000; // a connection that has lasted this long was good: the n
 const REGISTER_TIMEOUT = 30_000;
 const REPLACED_TRIES = 5; // another tab's new sign-in reaches this one within a second or so
 const REVOKED_WAIT = 1000; // for the socket to say why, which HTTP does not
-const STAY = 15_000; // a wish to stay is made good after a reconnection within this time
+const STAY = 30_000; // a wish to stay is made good after a reconnection within this time
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** The ends that a new sign-in of this browser brings about: the old one is over, the person is not signed out. */
