@@ -1,8 +1,5 @@
 import { VigilError } from '../core/error.js';
 
-/** What is answered to the client beside the problem document. */
-export type RefusalHeaders = Record<string, string>;
-
 /**
  * A request that may not pass, with the answer that says so. Its `code` and `details` are those of the problem document:
  *
@@ -15,9 +12,9 @@ export type RefusalHeaders = Record<string, string>;
  */
 export class VigilRefusal extends VigilError {
   readonly #body: string;
-  readonly #headers: RefusalHeaders;
+  readonly #headers: Record<string, string>;
 
-  constructor(status: number, code: string, message: string, details: VigilError['details'], body: string, headers: RefusalHeaders) {
+  constructor(status: number, code: string, message: string, details: VigilError['details'], body: string, headers: Record<string, string>) {
     super(status, code, message, details);
     this.#body = body;
     this.#headers = headers;
@@ -30,7 +27,7 @@ export class VigilRefusal extends VigilError {
 }
 
 /** The problem document of this module's own refusals, in the service's form. */
-export function refuse(status: number, code: string, title: string, detail: string, headers: RefusalHeaders): VigilRefusal {
+export function refuse(status: number, code: string, title: string, detail: string, headers: Record<string, string>): VigilRefusal {
   const body = JSON.stringify({ type: `urn:vigil:problem:${code}`, title, status, detail, code });
   const { 'Retry-After': retryAfter } = headers;
   return new VigilRefusal(status, code, detail, retryAfter ? { retryAfter: Number(retryAfter) } : {}, body, {

@@ -1,5 +1,5 @@
 import type { VigilError } from '../core/error.js';
-import { tokenMissing, unavailable, VigilRefusal, type RefusalHeaders } from './refusal.js';
+import { tokenMissing, unavailable, VigilRefusal } from './refusal.js';
 
 // Node's and Next.js', without the types of either.
 declare const process: { env: { VIGIL_URL?: string } };
@@ -145,7 +145,7 @@ async function refusal(answer: Response): Promise<VigilRefusal> {
   const body = await answer.text();
   const problem = JSON.parse(body) as Record<string, unknown>; // what is no problem document is not the service's
   if (typeof problem.code !== 'string') throw new Error(`an answer of status ${answer.status} without a code`);
-  const headers: RefusalHeaders = { 'Cache-Control': 'no-store' };
+  const headers: Record<string, string> = { 'Cache-Control': 'no-store' };
   for (const name of passedOn) {
     const value = answer.headers.get(name);
     if (value) headers[name] = value;

@@ -3,7 +3,7 @@
 /**
  * Hooks for React 18 and newer, also on the server, in `StrictMode` and in concurrent rendering.
  *
- * @module react
+ * @module @vigilhq/client/react
  */
 export { VigilProvider, useVigil, type VigilProviderProps } from './provider.js';
 export { useIdleWarning, type IdleWarning } from './idle-warning.js';

@@ -22,8 +22,9 @@ export const loading: SessionListState = { sessions: [], loading: true, error: n
 
 const over: SessionListState = { sessions: [], loading: false, error: null };
 
-/** Whose list it is: the user's, nobody's yet (empty), or that of a session that is over (null). */
-const ownerOf = ({ status, session }: VigilState) => (status === 'ended' ? null : (session?.userId ?? ''));
+/** Whose list it is: the user's, nobody's yet (empty), or nobody's any more (null): it has ended, or the client has given up. */
+const ownerOf = ({ status, session, error }: VigilState) =>
+  status === 'ended' || (status === 'idle' && error) ? null : (session?.userId ?? '');
 
 const blank = (owner: string | null) => (owner === null ? over : loading);
 

@@ -179,6 +179,14 @@ test('is empty after the end, and asks nothing more', async () => {
   expect(client.sessions).not.toHaveBeenCalled();
 });
 
+test('loads no more when the client has given up', async () => {
+  const client = new FakeVigil();
+  const { result } = await show(client);
+  act(() => client.set({ status: 'connecting' }));
+  act(() => client.set({ status: 'idle', error: new VigilError(401, 'token_invalid', 'not of this project') }));
+  expect(result.current).toMatchObject({ sessions: [], loading: false, error: null });
+});
+
 test('an end while it is asked is the last word', async () => {
   const client = signedIn();
   const answers = held(client);
