@@ -86,6 +86,7 @@ export class Tab {
         window: this.window as never,
         document: this.document,
         navigator: this.navigator,
+        random: () => server.random(),
         ...options.platform,
       },
     });

@@ -16,7 +16,7 @@ beforeEach(() => {
   tab = new Tab(browser, { deviceName: 'Kitchen', device: { type: 'tablet', os: 'iPadOS 19' } });
 });
 
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => vi.useRealTimers());
 
 const registrations = () => server.requests.filter(({ method, path }) => method === 'POST' && path === '/v1/sessions');
 
@@ -115,7 +115,7 @@ describe('a session begins', () => {
   it('in spite of a socket that goes on asking for it, without haste', async () => {
     server.begin(browser.signIn!);
     const receive = server.receive.bind(server);
-    server.receive = (peer) => peer.close_(4501, { type: 'auth_expired', reason: 'token_missing' });
+    server.receive = (peer) => peer.hangUp(4501, { type: 'auth_expired', reason: 'token_missing' });
     tab.vigil.start();
     await pass(60_000);
     expect(registrations().length).toBeGreaterThan(2);
@@ -125,26 +125,26 @@ describe('a session begins', () => {
     expect(tab.state.status).toBe('live');
   });
 
-  it('when a registration hangs, with another attempt', async () => {
-    server.intercept = (method) => {
-      if (method === 'POST') server.silent = true;
-      return undefined;
-    };
-    const { fetch } = server;
+  it.each([
+    ['hangs', () => undefined],
+    ['is under way when the page is put away', (other: Tab) => ['pagehide', 'pageshow'].forEach((type) => other.act(type))],
+  ])('with another attempt when a registration %s', async (_, happens) => {
     let hung = false;
-    const slow = new Tab(browser, {
+    const other = new Tab(browser, {
       platform: {
         fetch: (input, init) => {
-          if (hung) return fetch(input, init);
+          if (hung) return server.fetch(input, init);
           hung = true;
           return new Promise((_, reject) => init!.signal!.addEventListener('abort', () => reject(new Error('aborted'))));
         },
       },
     });
-    server.intercept = () => undefined;
-    slow.vigil.start();
+    other.vigil.start();
+    await pass(1_000);
+    expect(hung).toBe(true);
+    happens(other);
     await pass(31_000);
-    expect(slow.state.status).toBe('live');
+    expect(other.state.status).toBe('live');
   });
 });
 
@@ -199,7 +199,7 @@ describe('a lost connection', () => {
   it('signs nobody out, however long it lasts', async () => {
     server.intercept = () => server.problem(503, 'unavailable', {}, { 'Retry-After': '2' });
     const receive = server.receive;
-    server.receive = (peer) => peer.close_(4002);
+    server.receive = (peer) => peer.hangUp(4002);
     server.closeAll(4002);
     await pass(3_600_000);
     expect(tab.state).toMatchObject({ status: 'reconnecting', session: { userId: 'ana' } });
@@ -213,7 +213,7 @@ describe('a lost connection', () => {
   });
 
   it('waits longer and longer, and begins anew after a good connection', async () => {
-    vi.spyOn(Math, 'random').mockReturnValue(0.999);
+    server.random = () => 0.999;
     server.down = true;
     server.closeAll(1006);
     const from = Date.now();
@@ -331,7 +331,7 @@ describe('sleep, networks and the life of a page', () => {
   });
 
   it('tries at once when a page comes into view', async () => {
-    vi.spyOn(Math, 'random').mockReturnValue(0.999);
+    server.random = () => 0.999;
     server.down = true;
     server.closeAll(1006);
     await pass(40_000);

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { createVigil, VigilError } from '../../src/core/index.js';
 import { Browser, pass, Tab } from './browser.js';
@@ -14,6 +14,8 @@ beforeEach(async () => {
   browser = new Browser(server);
   tab = await new Tab(browser).live();
 });
+
+afterEach(() => vi.useRealTimers());
 
 /** What comes of a promise while time passes. */
 async function outcome<T>(promise: Promise<T>, ms = 200): Promise<T | VigilError> {

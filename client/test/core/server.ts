@@ -58,7 +58,7 @@ export class Peer implements Handlers {
     if (server.silent) return;
     setTimeout(() => {
       if (this.over) return;
-      if (server.down) this.close_(1006);
+      if (server.down) this.hangUp(1006);
       else this.onopen?.call(this as never, new Event('open'));
     }, server.latency);
   }
@@ -86,7 +86,7 @@ export class Peer implements Handlers {
   }
 
   /** The service, or the network, closes. */
-  close_(code: number, last?: ServerFrame): void {
+  hangUp(code: number, last?: ServerFrame): void {
     if (this.over) return;
     if (last) this.push(last);
     this.over = true;
@@ -108,6 +108,8 @@ export class Server {
   idleWarning = 2 * 60_000;
   lifetime = 12 * 3600_000;
   heartbeatInterval = 30_000;
+  /** The chance in everything: the same in every run. */
+  random = ((seed) => () => (seed = (seed * 16807) % 2147483647) / 2147483647)(20260102);
   readonly peers: Peer[] = [];
   readonly requests: { method: string; path: string; body: any; token: string; init: RequestInit }[] = [];
   readonly sessions = new Map<string, Kept>();
@@ -260,7 +262,7 @@ export class Server {
       user_deleted: 4505,
       replaced: 4006,
     };
-    peer.close_(codes[reason] ?? 4502, { type: 'session_revoked', reason });
+    peer.hangUp(codes[reason] ?? 4502, { type: 'session_revoked', reason });
   }
 
   /** The person did something. */
@@ -281,19 +283,19 @@ export class Server {
 
   /** Closes every socket. */
   closeAll(code: number, last?: ServerFrame): void {
-    for (const peer of this.peers) peer.close_(code, last);
+    for (const peer of this.peers) peer.hangUp(code, last);
   }
 
   receive(peer: Peer, frame: ClientFrame): void {
-    if ((frame.type === 'auth') !== !peer.id) return peer.close_(4500);
+    if ((frame.type === 'auth') !== !peer.id) return peer.hangUp(4500);
     if (frame.type === 'activity') return this.touch(peer.id);
     if (frame.type === 'ping') return this.ping(peer, frame);
     const claims = this.verify(frame.token);
     if (typeof claims === 'string')
-      return peer.close_(claims === 'token_expired' ? 4001 : 4501, { type: 'auth_expired', reason: claims });
+      return peer.hangUp(claims === 'token_expired' ? 4001 : 4501, { type: 'auth_expired', reason: claims });
     const id = sessionId(claims);
     const kept = this.sessions.get(id);
-    if (!kept) return peer.close_(4501, { type: 'auth_expired', reason: 'session_required' });
+    if (!kept) return peer.hangUp(4501, { type: 'auth_expired', reason: 'session_required' });
     if (kept.session.endReason) return this.refuse(peer, kept.session.endReason);
     Object.assign(peer, { id, token: frame.token });
     const session = this.view(kept);
@@ -313,7 +315,7 @@ export class Server {
   private ping(peer: Peer, frame: ClientFrame & { type: 'ping' }): void {
     peer.token = frame.token ?? peer.token;
     const claims = this.verify(peer.token);
-    if (typeof claims !== 'string' && sessionId(claims) !== peer.id) return peer.close_(4006);
+    if (typeof claims !== 'string' && sessionId(claims) !== peer.id) return peer.hangUp(4006);
     peer.push({
       type: 'pong',
       ...(frame.timestamp !== undefined && { timestamp: frame.timestamp }),

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { ServerFrame } from '../../src/core/wire.js';
 import { Browser, pass, Tab } from './browser.js';
@@ -27,6 +27,8 @@ beforeEach(async () => {
   browser = new Browser(server);
   tab = await new Tab(browser).live();
 });
+
+afterEach(() => vi.useRealTimers());
 
 it.each(fixtures('client'))('the fake service takes: $name', ({ frame }) => {
   expect(decode(JSON.stringify(frame))).toEqual(frame);
@@ -75,7 +77,7 @@ describe('what the service says is understood', () => {
     events = [];
     for (const type of ['started', 'closed', 'alert', 'claims'] as const) tab.vigil.on(type, (event) => events.push(event));
     server.peer.push(frame);
-    if (frame.type === 'auth_expired') server.peer.close_(4001);
+    if (frame.type === 'auth_expired') server.peer.hangUp(4001);
     await pass(frame.type === 'auth_expired' ? 1_000 : 20);
     heard[frame.type as ServerFrame['type']](frame);
   });
