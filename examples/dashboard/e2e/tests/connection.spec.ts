@@ -1,7 +1,6 @@
 import type { Page, WebSocket } from '@playwright/test';
 import { ana, connected, en, expect, fillIn, measured, sessionsOf, signIn, test } from '../support/test.ts';
 import { withHiddenTabs } from '../support/browser.ts';
-import { Server } from '../support/process.ts';
 
 const expectLive = (page: Page) => expect(connected(page)).toHaveAttribute('data-state', 'live');
 
@@ -99,8 +98,8 @@ test.describe('a restart', () => {
     const seen = tabs.map(sockets);
 
     await service.restart();
-    await measured('twenty tabs after a restart', () => Promise.all(tabs.map((tab, i) =>
-      expect.poll(() => seen[i]?.received.includes('ready'), { timeout: 30_000 }).toBe(true))));
+    await measured('twenty tabs after a restart', () => Promise.all(seen.map((tab) =>
+      expect.poll(() => tab.received.includes('ready'), { timeout: 30_000 }).toBe(true))));
     for (const tab of tabs) await expectLive(tab);
     // The service had forgotten everything: they have registered their sign-in again, once.
     await expect(sessionsOf(page)).toHaveCount(1);
