@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(role) {
 	case "answer":
 		environment := strings.Join(os.Environ(), "\n")
-		err := http.ListenAndServe(os.Getenv("RUN_HOST"), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { //nolint:gosec // ended by its starter
+		err := http.ListenAndServe(os.Getenv("RUN_HOST"), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, environment)
 		}))
 		fmt.Println(err)
@@ -121,7 +121,8 @@ func TestRun(t *testing.T) {
 	defer cancel()
 	var stdout printed
 	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, vigilDev(t), dashboard(t, "answer", host), host, &stdout) }()
+	command, site := vigilDev(t), dashboard(t, "answer", host)
+	go func() { ended <- run(ctx, command, site, host, &stdout) }()
 
 	deadline := time.After(patience)
 	tick := time.NewTicker(20 * time.Millisecond)
