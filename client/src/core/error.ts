@@ -19,7 +19,7 @@ export class VigilError extends Error {
       retryAfter?: number;
       requestId?: string;
       /** The fields that are wrong. */
-      errors?: { field: string; detail: string }[];
+      errors?: { field: string; message: string }[];
     } = {},
   ) {
     super(message);

@@ -52,18 +52,24 @@ export interface SecurityAlert {
 
 /** What the client knows. Times are milliseconds since the epoch, by the server's clock. */
 export interface VigilState {
-  /** `idle`: not started. `reconnecting`: nobody is signed out, the service cannot be reached or asked to come back. */
+  /**
+   * `idle`: not started, nobody is signed in, or `error` has stopped it. `reconnecting`: nobody is signed out, the service cannot be
+   * reached or has asked to come back.
+   */
   readonly status: 'idle' | 'connecting' | 'live' | 'reconnecting' | 'ended';
   readonly session: Session | null;
   readonly warnAt: number | null;
   readonly idleDeadline: number | null;
   readonly expiresAt: number | null;
-  /** Set while the user is about to be signed out for idleness. */
+  /** Set while the user is about to be signed out for idleness: `deadline` is the idle deadline. */
   readonly warning: { readonly deadline: number } | null;
   readonly ended: EndReason | null;
   /** The server's clock minus this one, in milliseconds. */
   readonly offset: number;
-  /** The last failure, while it is being retried. */
+  /**
+   * The last failure: while `reconnecting` it is being retried; while `idle` it is what {@link Vigil.start} could not get over, such as
+   * a {@link VigilError} `session_limit` or `token_invalid`.
+   */
   readonly error: Error | null;
 }
 
@@ -89,10 +95,13 @@ export interface VigilOptions {
    * The ID token of whoever is signed in, null if nobody is: `(force) => auth.currentUser?.getIdToken(force) ?? null`.
    * The application's, so that this package does not depend on Firebase.
    */
-  getToken: (force: boolean) => Promise<string | null>;
+  getToken: (force: boolean) => Promise<string | null> | string | null;
   /** Called once when the session is over, in every tab: the place to sign out of Firebase. */
   onEnded?: (reason: EndReason) => void | Promise<void>;
-  /** Mirrors the ID token in a cookie for the application's own server: `Secure; SameSite=Lax`, cleared at any end. Default: none. */
+  /**
+   * Mirrors the ID token in a cookie for the application's own server: `Secure; SameSite=Lax`, for as long as the token lasts, cleared
+   * at any end. Default: none; of `name`: `vigil_token`, of `path`: `/`.
+   */
   cookie?: { name?: string; path?: string; domain?: string };
   /** What this device is called in the user's list. */
   deviceName?: string;
@@ -105,7 +114,7 @@ export interface VigilOptions {
 /** What the client takes from the browser. */
 export interface Platform {
   fetch: typeof globalThis.fetch;
-  WebSocket: new (url: string) => WebSocket;
+  WebSocket: new (url: string) => Pick<WebSocket, 'send' | 'close' | 'onopen' | 'onmessage' | 'onclose'>;
   /** Milliseconds since the epoch. */
   now(): number;
   setTimeout(callback: () => void, ms: number): unknown;
@@ -118,7 +127,7 @@ export interface Platform {
   document: EventTarget & { visibilityState: string; cookie: string };
   navigator: { onLine: boolean };
   /** Tells other tabs of an end; null where there is none. */
-  channel: { postMessage(message: unknown): void; onmessage: ((event: { data: unknown }) => void) | null; close(): void } | null;
+  BroadcastChannel: (new (name: string) => Pick<BroadcastChannel, 'postMessage' | 'onmessage' | 'close'>) | null;
 }
 
 /** One client for a page. Its methods may be taken off it. */
@@ -128,13 +137,19 @@ export interface Vigil {
   /** Calls the listener after every change of the state, until the function that it returns is called. */
   subscribe(listener: () => void): () => void;
   on<T extends keyof VigilEvents>(type: T, listener: (event: VigilEvents[T]) => void): () => void;
-  /** Somebody has signed in: begins their session, or finds it, and holds a socket. Safe to call again. */
+  /**
+   * Somebody has signed in: begins their session, or finds it, and holds a socket. Safe to call again; after a re-authentication it
+   * moves to the new sign-in at once. Does nothing on a server.
+   */
   start(): void;
-  /** They have signed out, or the page needs it no more: closes the socket and forgets. Ends no session. */
+  /** They have signed out, or the page needs it no more: closes the socket and forgets. Ends no session; an end that was told stays. */
   stop(): void;
   /** The server's time, in milliseconds since the epoch. */
   now(): number;
-  /** The person wants to stay: activity, at once. */
+  /**
+   * The person wants to stay: activity, at once. The warning goes when the server has said so.
+   * @throws {@link VigilError} when neither the socket nor HTTP reaches the service.
+   */
   stayActive(): Promise<void>;
   /** The user's sessions, the one of the latest activity first; with `all` also the ended ones that are kept. */
   sessions(all?: boolean): Promise<Session[]>;
@@ -142,7 +157,7 @@ export interface Vigil {
   end(sessionId: string): Promise<void>;
   /** Ends all but this one, and counts them. */
   endOthers(): Promise<number>;
-  /** Ends this session, or all of the user's. */
+  /** Ends this session, or all of the user's. Fine if it is over already. */
   logout(everywhere?: boolean): Promise<void>;
   /**
    * A request to the service with a fresh token, such as `request('GET', '/v1/events')`.

@@ -1,0 +1,63 @@
+import { VigilError } from './error.js';
+import type { EndReason, Platform } from './types.js';
+
+interface Problem {
+  code?: string;
+  detail?: string;
+  reason?: EndReason;
+  maxAge?: number;
+  requestId?: string;
+  errors?: { field: string; message: string }[];
+}
+
+/**
+ * One request to the service.
+ * @throws {@link VigilError} for any answer but success. What is no answer of the service (a proxy's page, no network) is `unavailable`.
+ */
+export async function call<T>(
+  p: Platform,
+  url: string,
+  method: string,
+  token: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
+  let response: Response;
+  try {
+    response = await p.fetch(url, {
+      method,
+      headers: { Authorization: `Bearer ${token}`, ...(body !== undefined && { 'Content-Type': 'application/json' }) },
+      body: body === undefined ? null : JSON.stringify(body),
+      cache: 'no-store',
+      credentials: 'omit',
+      redirect: 'error',
+      signal: signal ?? null,
+    });
+  } catch (cause) {
+    throw new VigilError(0, 'unavailable', String(cause));
+  }
+  const data: unknown = await response.json().catch(() => undefined);
+  if (response.ok && (data !== undefined || response.status === 204)) return data as T;
+  const { code, detail, reason, maxAge, requestId, errors } = (data ?? {}) as Problem;
+  const retryAfter = Number(response.headers.get('Retry-After')) || undefined;
+  throw new VigilError(response.status, (!response.ok && code) || 'unavailable', detail ?? `${method} ${url}: ${response.status}`, {
+    ...(reason && { reason }),
+    ...(maxAge !== undefined && { maxAge }),
+    ...(retryAfter && { retryAfter }),
+    ...(requestId && { requestId }),
+    ...(errors && { errors }),
+  });
+}
+
+/** Why the session is over, if an answer says that it is. */
+export function endOf({ code, details: { reason } }: VigilError): EndReason | undefined {
+  switch (code) {
+    case 'session_ended':
+    case 'ip_changed':
+    case 'user_disabled':
+      return reason ?? (code === 'session_ended' ? 'revoked' : code);
+    case 'token_revoked': // comes without a reason; what an admin does is told by the socket
+      return 'tokens_revoked';
+  }
+  return undefined;
+}
