@@ -58,14 +58,18 @@ run-emulators: can-node $(CLI)/node_modules/.package-lock.json can-emulate ## th
 build: ## the programs, into bin/
 	$(GO) build -o bin/ ./cmd/...
 
+.PHONY: client
+client: can-node $(CLIENT)/node_modules/.package-lock.json ## the client package, into client/dist
+	cd $(CLIENT) && $(NPM) run build
+
 # --- check -----------------------------------------------------------------------------------------------------------
 # Cheap checks come first and the tests last, so that a run ends with their summary.
 
 .PHONY: test
-test: can-race can-node can-script can-browse $(INSTALLED) can-emulate format vet lint lint-openapi test-browser go-test ## everything, after installing what it needs
+test: can-race can-node can-script can-browse $(INSTALLED) can-emulate format vet lint lint-openapi test-client test-browser go-test ## everything, after installing what it needs
 
 .PHONY: check
-check: can-race can-emulate can-node can-script can-browse is-installed format vet lint lint-openapi test-browser go-test ## the same without npm ci
+check: can-race can-emulate can-node can-script can-browse is-installed format vet lint lint-openapi test-client test-browser go-test ## the same without npm ci
 
 .PHONY: format
 format: ## fail on files that gofmt would change
@@ -88,6 +92,10 @@ lint: ## the linters of .golangci.yml; the first run compiles them, which takes 
 lint-openapi: $(REDOCLY)/node_modules/.package-lock.json ## an independent linter on the description that `vigil openapi` prints
 	@mkdir -p bin && $(GO) run ./cmd/vigil openapi >bin/openapi.json
 	cd $(REDOCLY) && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(NODE) node_modules/@redocly/cli/bin/cli.js lint $(CURDIR)/bin/openapi.json
+
+.PHONY: test-client
+test-client: $(CLIENT)/node_modules/.package-lock.json ## the client package: tests, types, what it exports, its size, its API reference
+	cd $(CLIENT) && $(NPM) test && GO=$(GO) $(NPM) run check
 
 .PHONY: lint-deploy
 lint-deploy: ## the scripts of deploy/gcloud and their commands; needs ShellCheck and gcloud, and is not part of test
@@ -116,7 +124,7 @@ cover: ## the last test run's coverage by package, and whether it is enough
 
 .PHONY: clean
 clean: ## remove what the targets above have made
-	rm -rf bin coverage $(dir $(INSTALLED)) $(CLIENT)/dist $(SITE)/.next $(E2E)/test-results
+	rm -rf bin coverage $(CLIENT)/dist $(CLIENT)/docs $(SITE)/.next $(E2E)/test-results $(dir $(INSTALLED))
 
 # --- what the tests need ---------------------------------------------------------------------------------------------
 
@@ -136,9 +144,9 @@ can-emulate:
 .PHONY: can-node
 can-node:
 	@command -v $(NODE) >/dev/null && command -v $(NPM) >/dev/null || \
-		{ echo "vigil: no Node.js: the Firebase CLI, the Firebase client SDK in tests and a linter need Node 20 or newer, with npm" >&2; exit 1; }
+		{ echo "vigil: no Node.js: the client package, the Firebase CLI, the Firebase client SDK in tests and a linter need Node 20 or newer, with npm" >&2; exit 1; }
 	@major=$$($(NODE) -p 'process.versions.node.split(".")[0]') && [ "$$major" -ge 20 ] || \
-		{ echo "vigil: Node $$major is too old: the Firebase CLI, the Firebase client SDK in tests and a linter need Node 20 or newer" >&2; exit 1; }
+		{ echo "vigil: Node $$major is too old: the client package, the Firebase CLI, the Firebase client SDK in tests and a linter need Node 20 or newer" >&2; exit 1; }
 
 .PHONY: can-script
 can-script:
