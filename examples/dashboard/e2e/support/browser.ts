@@ -10,15 +10,14 @@ import { ended } from './process.ts';
 export const chromium = process.env['CHROMIUM'] || '/usr/bin/chromium';
 
 /**
- * Runs something in a browser that treats hidden tabs as it does on a user's desk: their timers run once a minute at most. Playwright's
- * own browsers know no hidden tabs. Chromium does so after five minutes; here after seconds.
+ * Runs something in a browser whose tabs can be hidden, and are treated accordingly, as on a user's desk. To Playwright's own browsers
+ * every tab is in front.
  */
 export async function withHiddenTabs(use: (context: BrowserContext) => Promise<void>): Promise<void> {
   const profile = await mkdtemp(join(tmpdir(), 'vigil-e2e-'));
   const browser = spawn(
     chromium,
-    ['--headless', '--no-sandbox', '--no-first-run', '--lang=en-US', '--remote-debugging-port=0', `--user-data-dir=${profile}`,
-      '--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/1', 'about:blank'],
+    ['--headless', '--no-sandbox', '--no-first-run', '--lang=en-US', '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
   const gone = ended(browser);

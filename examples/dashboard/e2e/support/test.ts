@@ -145,12 +145,13 @@ export const connected = (page: Page) => page.getByTestId('connection');
 
 /** Expects to have been signed out for a reason, and to be told. */
 export async function expectEnded(page: Page, reason: keyof typeof en.ended): Promise<void> {
-  await expect(page).toHaveURL(/\/sign-in/);
-  await expect(page.getByText(en.ended[reason][0] ?? '')).toBeVisible();
+  await expect(page.getByTestId('ended-banner')).toHaveAttribute('data-reason', reason);
+  await expect(page.getByTestId('ended-banner')).toContainText(en.ended[reason][0] ?? '');
 }
 
-/** The user's sessions on the page of devices. */
-export const sessionsOf = (page: Page) => page.getByRole('list', { name: en.sessions.listLabel }).getByRole('listitem');
+/** The sessions that a page lists, and among them the one that it has itself. */
+export const sessionsOf = (page: Page) => page.getByTestId('session');
+export const ownSession = (page: Page) => sessionsOf(page).filter({ has: page.getByTestId('this-device') });
 
 /** How long something takes, for people to read; nothing depends on it. */
 export async function measured<T>(name: string, work: () => Promise<T>): Promise<T> {

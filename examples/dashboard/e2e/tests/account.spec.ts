@@ -6,7 +6,7 @@ test.use({ settings: { REAUTH_MAX_AGE: '2s' } });
 /** Confirms a change with the password, once the sign-in is too old for it. */
 async function confirm(page: Page, password: string): Promise<void> {
   const dialog = page.getByRole('dialog', { name: en.reauth.title });
-  await dialog.getByLabel(en.signIn.password).fill(password);
+  await dialog.getByLabel(en.signIn.password, { exact: true }).fill(password);
   await dialog.getByRole('button', { name: en.reauth.submit }).click();
 }
 

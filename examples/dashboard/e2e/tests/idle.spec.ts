@@ -9,7 +9,7 @@ test('a warning in all tabs, an extension from one of them, and the end in all',
     await tab.goto('/');
     await expect(sessionsOf(tab)).toHaveCount(1);
   }
-  const warning = (tab: typeof page) => tab.getByRole('alertdialog').or(tab.getByRole('dialog')).filter({ hasText: en.idle.title });
+  const warning = (tab: typeof page) => tab.getByRole('alertdialog', { name: en.idle.title });
   for (const tab of tabs) await expect(warning(tab)).toBeVisible();
   await expect(page.getByRole('button', { name: en.idle.stay })).toBeFocused();
 

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { AxeResults } from 'axe-core';
 import type { Page } from '@playwright/test';
-import { admin, ana, en, es, expect, signIn, test } from '../support/test.ts';
+import { admin, ana, en, es, expect, sessionsOf, signIn, test } from '../support/test.ts';
 import { places, visit, visitors } from '../support/visitors.ts';
 
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -43,7 +43,7 @@ for (const { name, words: t, ...options } of looks) {
       for (const visitor of visitors(ana)) await visit({ site }, visitor);
 
       await signIn(page, ana, t);
-      await expect(page.getByRole('list', { name: t.sessions.listLabel }).getByRole('listitem')).toHaveCount(3);
+      await expect(sessionsOf(page)).toHaveCount(3);
       await look(page, `devices-${name}`);
 
       await page.goto('/security');
