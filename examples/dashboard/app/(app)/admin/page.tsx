@@ -1,0 +1,31 @@
+'use client';
+
+import { Container, Tabs } from '@mantine/core';
+import { IconChartBar, IconHistory, IconListSearch } from '@tabler/icons-react';
+import { SessionSearch } from '@/components/admin/session-search';
+import { Statistics } from '@/components/admin/statistics';
+import { EventList } from '@/components/event-list';
+import { PageTitle, Section } from '@/components/states';
+import { useWords } from '@/lib/i18n';
+
+/** All sessions of all users. */
+export default function AdminPage() {
+  const { t } = useWords();
+  return (
+    <Container size={1160} p={0}>
+      <PageTitle title={t.admin.title} subtitle={t.admin.subtitle} />
+      <Tabs defaultValue="sessions" keepMounted={false}>
+        <Tabs.List mb="lg">
+          <Tabs.Tab value="sessions" leftSection={<IconListSearch size={17} aria-hidden />}>{t.admin.tabs.sessions}</Tabs.Tab>
+          <Tabs.Tab value="statistics" leftSection={<IconChartBar size={17} aria-hidden />}>{t.admin.tabs.statistics}</Tabs.Tab>
+          <Tabs.Tab value="events" leftSection={<IconHistory size={17} aria-hidden />}>{t.admin.tabs.events}</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="sessions"><SessionSearch /></Tabs.Panel>
+        <Tabs.Panel value="statistics"><Statistics /></Tabs.Panel>
+        <Tabs.Panel value="events">
+          <Section label={t.admin.tabs.events}><EventList path="/v1/admin/events" admin /></Section>
+        </Tabs.Panel>
+      </Tabs>
+    </Container>
+  );
+}

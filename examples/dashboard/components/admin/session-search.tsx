@@ -1,0 +1,131 @@
+'use client';
+
+import { Anchor, Badge, Button, Group, Table, Text, Tooltip } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { IconChevronLeft, IconChevronRight, IconSearchOff, IconUserX } from '@tabler/icons-react';
+import type { Session } from '@vigilhq/client';
+import { useVigil } from '@vigilhq/client/react';
+import Link from 'next/link';
+import { useState } from 'react';
+import { useFormat } from '@/lib/format';
+import { useWords } from '@/lib/i18n';
+import { useReport } from '@/lib/problems';
+import { useSearch } from '@/lib/use-search';
+import { EndButton } from '../end-button';
+import { Cancelled, useRecent } from '../reauth';
+import { DeviceIcon } from '../session-row';
+import { Empty, Failed, Loading, Section } from '../states';
+import { DEFAULT_FILTER, Filters } from './filters';
+import { MassRevocation } from './mass-revocation';
+
+/** Finds sessions of all users, and ends them one by one or all that match. */
+export function SessionSearch() {
+  const { t } = useWords();
+  const { client } = useVigil();
+  const recent = useRecent();
+  const report = useReport();
+  const [filter, setFilter] = useState(DEFAULT_FILTER);
+  const [revoking, setRevoking] = useState(false);
+  const { sessions, loading, error, page, goNext, goBack, reload } = useSearch(filter);
+
+  const end = async (session: Session) => {
+    try {
+      await recent(() => client.request('DELETE', `/v1/admin/sessions/${session.id}`));
+      notifications.show({ color: 'green', message: t.sessions.endedOne });
+      await reload();
+    } catch (cause) {
+      if (!(cause instanceof Cancelled)) report(cause);
+    }
+  };
+
+  const columns = t.admin.columns;
+  return (
+    <>
+      <Filters onSearch={setFilter} />
+      <Section
+        title={t.admin.tabs.sessions}
+        actions={
+          <Button
+            variant="light"
+            color="red"
+            size="xs"
+            leftSection={<IconUserX size={15} aria-hidden />}
+            onClick={() => setRevoking(true)}
+            disabled={filter.status !== 'active'}
+          >
+            {t.admin.mass}
+          </Button>
+        }
+      >
+        {loading && sessions.length === 0 ? (
+          <Loading rows={5} />
+        ) : error ? (
+          <Failed text={t.admin.loadError} onRetry={() => void reload()} />
+        ) : sessions.length === 0 ? (
+          <Empty icon={IconSearchOff} title={goNext ? t.admin.emptyMore : t.admin.empty} text={goNext ? undefined : t.admin.emptyText} />
+        ) : (
+          <Table.ScrollContainer minWidth={780} scrollAreaProps={{ viewportProps: { tabIndex: 0, role: 'region', 'aria-label': t.admin.tabs.sessions } }}>
+            <Table verticalSpacing="sm" horizontalSpacing="lg" highlightOnHover aria-busy={loading} style={{ opacity: loading ? 0.6 : 1 }}>
+              <Table.Thead>
+                <Table.Tr>
+                  {[columns.device, columns.user, columns.place, columns.activity].map((name) => <Table.Th key={name}>{name}</Table.Th>)}
+                  <Table.Th ta="right">{columns.actions}</Table.Th>
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {sessions.map((session) => <Row key={session.id} session={session} onEnd={() => end(session)} />)}
+              </Table.Tbody>
+            </Table>
+          </Table.ScrollContainer>
+        )}
+        {(goNext || goBack) && (
+          <Group component="nav" justify="space-between" className="row" aria-label={t.admin.tabs.sessions} style={{ borderTop: '1px solid var(--vigil-border)' }}>
+            <Button variant="default" size="xs" onClick={goBack} disabled={!goBack || loading} leftSection={<IconChevronLeft size={14} aria-hidden />}>{t.previous}</Button>
+            <Text size="sm" c="dimmed" aria-live="polite" data-testid="page">{page}</Text>
+            <Button variant="default" size="xs" onClick={goNext} disabled={!goNext || loading} rightSection={<IconChevronRight size={14} aria-hidden />}>{t.next}</Button>
+          </Group>
+        )}
+      </Section>
+      <MassRevocation opened={revoking} filter={filter} onClose={() => setRevoking(false)} onDone={() => void reload()} />
+    </>
+  );
+}
+
+function Row({ session, onEnd }: { session: Session; onEnd: () => Promise<void> }) {
+  const { t } = useWords();
+  const format = useFormat();
+  const device = format.device(session);
+  return (
+    <Table.Tr data-testid="session" data-session={session.id}>
+      <Table.Td>
+        <Group gap="md" wrap="nowrap">
+          <DeviceIcon session={session} size={36} />
+          <div>
+            <Text size="sm" fw={600}>{device}</Text>
+            {session.current && <Badge size="sm" variant="light">{t.sessions.thisDevice}</Badge>}
+          </div>
+        </Group>
+      </Table.Td>
+      <Table.Td>
+        <Anchor component={Link} href={`/admin/users/${encodeURIComponent(session.userId)}`} size="sm" fw={550} aria-label={t.admin.openUser(session.userId)}>
+          {session.userId}
+        </Anchor>
+      </Table.Td>
+      <Table.Td>
+        <Text size="sm">{format.place(session)}</Text>
+        <Text size="xs" c="dimmed">{session.ipAddress || t.unknown}</Text>
+      </Table.Td>
+      <Table.Td>
+        <Tooltip label={format.dateTime(session.lastActive)}>
+          <Text size="sm" component="time" dateTime={session.lastActive}>{format.relative(session.lastActive)}</Text>
+        </Tooltip>
+        {session.status === 'ended' && session.endReason && (
+          <div><Badge size="sm" variant="light" color="gray">{t.endReason[session.endReason]}</Badge></div>
+        )}
+      </Table.Td>
+      <Table.Td ta="right">
+        {session.status === 'active' && !session.current && <EndButton label={t.admin.endOne(session.userId, device)} onEnd={onEnd} />}
+      </Table.Td>
+    </Table.Tr>
+  );
+}

@@ -1,0 +1,140 @@
+'use client';
+
+import { BarChart, DonutChart } from '@mantine/charts';
+import { Button, Card, Group, SimpleGrid, Skeleton, Stack, Text } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { IconChartBar, IconRefresh, IconWorld } from '@tabler/icons-react';
+import { useVigil } from '@vigilhq/client/react';
+import { useCallback, useEffect, useState } from 'react';
+import type { Stats } from '@/lib/api';
+import { useFormat } from '@/lib/format';
+import { useWords } from '@/lib/i18n';
+import { useReport } from '@/lib/problems';
+import { Cancelled, useRecent } from '../reauth';
+import { Empty, Failed, Section } from '../states';
+
+const TYPES = [['desktop', 'iris.6'], ['mobile', 'teal.6'], ['tablet', 'orange.5'], ['bot', 'grape.5'], ['other', 'gray.5']] as const;
+const MAX_COUNTRIES = 12;
+
+/** What the last clean-up has counted. */
+export function Statistics() {
+  const { t } = useWords();
+  const { client, session } = useVigil();
+  const format = useFormat();
+  const recent = useRecent();
+  const report = useReport();
+  const [stats, setStats] = useState<Stats | null>(null);
+  const [failed, setFailed] = useState(false);
+  const [counting, setCounting] = useState(false);
+
+  const load = useCallback(async () => {
+    try {
+      setStats(await client.request<Stats>('GET', '/v1/admin/stats'));
+      setFailed(false);
+    } catch {
+      setFailed(true);
+    }
+  }, [client]);
+
+  const ready = session !== null;
+  useEffect(() => {
+    if (ready) void load();
+  }, [ready, load]);
+
+  const count = async () => {
+    setCounting(true);
+    try {
+      const swept = await recent(() => client.request<{ expired: number; limited: number; purged: number }>('POST', '/v1/admin/sweep'));
+      notifications.show({ color: 'green', message: t.admin.stats.swept(swept.expired, swept.limited, swept.purged) });
+      await load();
+    } catch (cause) {
+      if (!(cause instanceof Cancelled)) report(cause);
+    } finally {
+      setCounting(false);
+    }
+  };
+
+  if (failed && !stats) return <Failed text={t.admin.stats.error} onRetry={() => void load()} />;
+
+  const totals = [
+    [t.admin.stats.sessions, stats?.activeSessions, null],
+    [t.admin.stats.users, stats?.users, null],
+    [t.admin.stats.sockets, stats?.sockets, t.admin.stats.socketsHint],
+  ] as const;
+  return (
+    <>
+      <Group justify="space-between" mb="md">
+        <Text size="sm" c="dimmed" data-testid="counted-at">
+          {stats && (stats.countedAt ? t.admin.stats.counted(format.relative(stats.countedAt)) : t.admin.stats.never)}
+        </Text>
+        <Button variant="default" size="xs" leftSection={<IconRefresh size={15} aria-hidden />} onClick={count} loading={counting}>{t.admin.stats.sweep}</Button>
+      </Group>
+      <SimpleGrid cols={{ base: 1, xs: 3 }} mb="lg">
+        {totals.map(([name, value, hint]) => (
+          <Card key={name}>
+            <Text size="sm" c="dimmed">{name}</Text>
+            {value === undefined ? <Skeleton height={34} width={70} mt={6} /> : <Text fz={30} fw={680} lts="-0.02em" className="countdown">{format.number(value)}</Text>}
+            {hint && <Text size="xs" c="dimmed">{hint}</Text>}
+          </Card>
+        ))}
+      </SimpleGrid>
+      {stats && (
+        <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
+          <Section title={t.admin.stats.byDevice}><ByDevice stats={stats} /></Section>
+          <Section title={t.admin.stats.byCountry}><ByCountry stats={stats} /></Section>
+        </SimpleGrid>
+      )}
+    </>
+  );
+}
+
+function ByDevice({ stats }: { stats: Stats }) {
+  const { t } = useWords();
+  const format = useFormat();
+  const data = TYPES.map(([type, color]) => ({ name: t.devices[type], value: stats.byDeviceType[type] ?? 0, color })).filter(({ value }) => value > 0);
+  if (data.length === 0) return <Empty icon={IconChartBar} title={t.admin.stats.empty} />;
+  return (
+    <Group className="row" justify="center" gap={40} py="xl">
+      <DonutChart data={data} size={170} thickness={24} paddingAngle={data.length > 1 ? 3 : 0} strokeWidth={0} withTooltip tooltipDataSource="segment" chartLabel={format.number(stats.activeSessions)} aria-hidden />
+      <Stack component="ul" gap={10} className="list" miw={150}>
+        {data.map(({ name, value, color }) => (
+          <Group key={name} component="li" justify="space-between" wrap="nowrap" gap="xl">
+            <Group gap={8} wrap="nowrap">
+              <span style={{ width: 10, height: 10, borderRadius: 3, background: `var(--mantine-color-${color.replace('.', '-')})` }} aria-hidden />
+              <Text size="sm">{name}</Text>
+            </Group>
+            <Text size="sm" fw={600} className="countdown">{format.number(value)}</Text>
+          </Group>
+        ))}
+      </Stack>
+    </Group>
+  );
+}
+
+function ByCountry({ stats }: { stats: Stats }) {
+  const { t } = useWords();
+  const format = useFormat();
+  const data = Object.entries(stats.byCountry)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, MAX_COUNTRIES)
+    .map(([code, sessions]) => ({ country: format.country(code), sessions }));
+  if (data.length === 0) return <Empty icon={IconWorld} title={t.admin.stats.empty} text={t.admin.stats.noCountry} />;
+  return (
+    <div className="row">
+      <BarChart
+        h={Math.max(170, 34 * data.length + 30)}
+        data={data}
+        dataKey="country"
+        orientation="vertical"
+        yAxisProps={{ width: 110 }}
+        gridAxis="x"
+        barProps={{ radius: 4, maxBarSize: 20 }}
+        series={[{ name: 'sessions', label: t.admin.stats.count, color: 'iris.6' }]}
+        aria-hidden
+      />
+      <ul className="visually-hidden">
+        {data.map(({ country, sessions }) => <li key={country}>{`${country}: ${format.number(sessions)}`}</li>)}
+      </ul>
+    </div>
+  );
+}

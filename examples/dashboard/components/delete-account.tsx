@@ -1,0 +1,52 @@
+'use client';
+
+import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { useVigil } from '@vigilhq/client/react';
+import { useState } from 'react';
+import { useWords } from '@/lib/i18n';
+import { useReport } from '@/lib/problems';
+import { useAccount } from './account';
+import { Cancelled, useRecent } from './reauth';
+import { Section } from './states';
+
+/** The end of the account, behind the user's own e-mail and a recent sign-in. */
+export function DeleteAccount() {
+  const { t } = useWords();
+  const { email } = useAccount();
+  const { client } = useVigil();
+  const recent = useRecent();
+  const report = useReport();
+  const [open, setOpen] = useState(false);
+  const [typed, setTyped] = useState('');
+  const [busy, setBusy] = useState(false);
+
+  const remove = async () => {
+    setBusy(true);
+    try {
+      await recent(() => client.request('DELETE', '/v1/account'));
+    } catch (cause) {
+      if (!(cause instanceof Cancelled)) report(cause);
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <Section title={t.security.danger}>
+      <Group className="row" justify="space-between">
+        <Text size="sm" c="dimmed" maw={520}>{t.security.dangerText}</Text>
+        <Button variant="light" color="red" size="xs" onClick={() => { setTyped(''); setOpen(true); }}>{t.security.deleteAccount}</Button>
+      </Group>
+      <Modal opened={open} onClose={() => setOpen(false)} title={t.security.deleteTitle} closeButtonProps={{ 'aria-label': t.close }}>
+        <Stack>
+          <Text size="sm">{t.security.dangerText}</Text>
+          <TextInput label={t.security.deleteLabel} placeholder={email} autoComplete="off" value={typed} onChange={(event) => setTyped(event.currentTarget.value)} data-autofocus />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={() => setOpen(false)}>{t.cancel}</Button>
+            <Button color="red" onClick={remove} loading={busy} disabled={typed.trim() !== email}>{t.security.deleteConfirm}</Button>
+          </Group>
+        </Stack>
+      </Modal>
+    </Section>
+  );
+}

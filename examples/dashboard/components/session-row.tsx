@@ -1,0 +1,95 @@
+'use client';
+
+import { Badge, Group, Text, ThemeIcon, Tooltip } from '@mantine/core';
+import type { Session } from '@vigilhq/client';
+import type { ReactNode } from 'react';
+import {
+  IconBrandChrome, IconBrandEdge, IconBrandFirefox, IconBrandSafari, IconDeviceDesktop, IconDeviceMobile, IconDeviceTablet,
+  IconDevices, IconRobot, type Icon,
+} from '@tabler/icons-react';
+import { useFormat } from '@/lib/format';
+import { useWords } from '@/lib/i18n';
+
+const TYPES: Record<Session['device']['type'], Icon> = {
+  desktop: IconDeviceDesktop,
+  mobile: IconDeviceMobile,
+  tablet: IconDeviceTablet,
+  bot: IconRobot,
+  other: IconDevices,
+};
+
+const BROWSERS: [string, Icon][] = [
+  ['Chrom', IconBrandChrome],
+  ['Edge', IconBrandEdge],
+  ['Firefox', IconBrandFirefox],
+  ['Safari', IconBrandSafari],
+];
+
+/** What kind of device it is, with its browser where that has a sign. */
+export function DeviceIcon({ session, size = 44 }: { session: Session; size?: number }) {
+  const { t } = useWords();
+  const Type = TYPES[session.device.type];
+  const Browser = BROWSERS.find(([name]) => session.device.browser.startsWith(name))?.[1];
+  return (
+    <div style={{ position: 'relative', flexShrink: 0 }}>
+      <ThemeIcon size={size} radius="md" variant="light" color={session.current ? 'iris' : 'gray'} role="img" aria-label={t.devices[session.device.type]}>
+        <Type size={size * 0.54} stroke={1.5} aria-hidden />
+      </ThemeIcon>
+      {Browser && (
+        <ThemeIcon
+          size={20}
+          radius="xl"
+          variant="default"
+          style={{ position: 'absolute', right: -6, bottom: -4, background: 'var(--vigil-surface)', borderColor: 'var(--vigil-border)' }}
+          aria-hidden
+        >
+          <Browser size={13} stroke={1.8} />
+        </ThemeIcon>
+      )}
+    </div>
+  );
+}
+
+/** A session: on what, where, and since when. */
+export function SessionRow({ session, action, showUser, mark = true }: { session: Session; action?: ReactNode; showUser?: boolean; mark?: boolean }) {
+  const { t } = useWords();
+  const format = useFormat();
+  const fresh = session.status === 'active' && (session.current || format.isFresh(session.lastActive));
+  return (
+    <Group
+      component="li"
+      className={session.current && mark ? 'row row-current' : 'row'}
+      wrap="nowrap"
+      align="flex-start"
+      gap="md"
+      data-testid="session"
+      data-session={session.id}
+      data-current={session.current || undefined}
+    >
+      <DeviceIcon session={session} />
+      <div style={{ flex: 1, minWidth: 0 }}>
+        <Group gap={8}>
+          <Text fw={600} style={{ overflowWrap: 'anywhere' }}>{format.device(session)}</Text>
+          {session.current && <Badge variant="light" data-testid="this-device">{t.sessions.thisDevice}</Badge>}
+          {session.status === 'ended' && session.endReason && <Badge variant="light" color="gray">{t.endReason[session.endReason]}</Badge>}
+        </Group>
+        <Text size="sm" c="dimmed" mt={2} style={{ overflowWrap: 'anywhere' }}>
+          {showUser && <>{session.userId} · </>}
+          {format.place(session)} · {session.ipAddress || t.unknown}
+        </Text>
+        <Group gap={6} mt={2}>
+          {fresh && <span style={{ width: 7, height: 7, borderRadius: '50%', background: 'var(--mantine-color-green-6)' }} aria-hidden />}
+          <Tooltip label={format.dateTime(session.status === 'ended' && session.endedAt ? session.endedAt : session.lastActive)}>
+            <Text size="sm" component="time" dateTime={session.lastActive} c={fresh ? 'var(--mantine-color-green-light-color)' : 'dimmed'} fw={fresh ? 550 : undefined}>
+              {session.status === 'ended' && session.endedAt
+                ? t.userPage.ended(format.relative(session.endedAt))
+                : fresh ? t.sessions.activeNow : t.sessions.active(format.relative(session.lastActive))}
+            </Text>
+          </Tooltip>
+          <Text size="sm" c="dimmed">· {t.sessions.signedIn(format.relative(session.createdAt))}</Text>
+        </Group>
+      </div>
+      {action}
+    </Group>
+  );
+}

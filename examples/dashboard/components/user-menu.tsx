@@ -1,0 +1,39 @@
+'use client';
+
+import { Avatar, Menu, Text, UnstyledButton } from '@mantine/core';
+import { IconDevices, IconLogout } from '@tabler/icons-react';
+import { useVigil } from '@vigilhq/client/react';
+import { useWords } from '@/lib/i18n';
+import { useReport } from '@/lib/problems';
+import { useAccount } from './account';
+
+/** Who is signed in, and the ways out. */
+export function UserMenu() {
+  const { t } = useWords();
+  const { user, email } = useAccount();
+  const { client } = useVigil();
+  const report = useReport();
+  const name = user?.displayName || email;
+  return (
+    <Menu position="bottom-end" width={272} shadow="md" radius="md" closeOnItemClick>
+      <Menu.Target>
+        <UnstyledButton aria-label={t.nav.account} style={{ borderRadius: '50%' }}>
+          <Avatar name={name} color="iris" radius="xl" size={36} variant="light" />
+        </UnstyledButton>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>
+          <Text component="span" display="block" size="sm" fw={600} c="var(--mantine-color-text)" truncate>{name}</Text>
+          {name !== email && <Text component="span" display="block" size="xs" truncate>{email}</Text>}
+        </Menu.Label>
+        <Menu.Divider />
+        <Menu.Item leftSection={<IconLogout size={17} aria-hidden />} onClick={() => client.logout().catch(report)}>
+          {t.nav.logout}
+        </Menu.Item>
+        <Menu.Item color="red" leftSection={<IconDevices size={17} aria-hidden />} onClick={() => client.logout(true).catch(report)}>
+          {t.nav.logoutEverywhere}
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

@@ -1,0 +1,72 @@
+'use client';
+
+import type { Session } from '@vigilhq/client';
+import { useMemo, useSyncExternalStore } from 'react';
+import { useWords } from './i18n';
+
+const TICK = 15_000; // milliseconds; relative times are in minutes
+
+const minute = {
+  subscribe(listener: () => void) {
+    const timer = setInterval(listener, TICK);
+    return () => clearInterval(timer);
+  },
+  snapshot: () => Math.floor(Date.now() / TICK) * TICK,
+};
+
+const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+];
+
+const LOOPBACK = /^(127\.|::1$|::ffff:127\.)/;
+
+/** What is shown of times, places and devices, in the chosen language; relative times move on by themselves. */
+export function useFormat() {
+  const { t, language } = useWords();
+  const tick = useSyncExternalStore(minute.subscribe, minute.snapshot, minute.snapshot);
+  return useMemo(() => {
+    const relativeFormat = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
+    const dateTimeFormat = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
+    const timeFormat = new Intl.DateTimeFormat(language, { timeStyle: 'short' });
+    const countries = new Intl.DisplayNames(language, { type: 'region', fallback: 'code' });
+
+    const country = (code: string) => countries.of(code) ?? code;
+    return {
+      /** `3 minutes ago`. */
+      relative(iso: string): string {
+        const age = Math.max(tick, Date.now()) - Date.parse(iso);
+        for (const [unit, length] of UNITS) {
+          if (Math.abs(age) >= length) return relativeFormat.format(-Math.trunc(age / length), unit);
+        }
+        return relativeFormat.format(0, 'second');
+      },
+      dateTime: (iso: string | number) => dateTimeFormat.format(new Date(iso)),
+      /** The time of day, with the date if it is not today. */
+      until(ms: number): string {
+        const at = new Date(ms);
+        return at.toDateString() === new Date(tick).toDateString() ? timeFormat.format(at) : dateTimeFormat.format(at);
+      },
+      minutes: (ms: number) =>
+        new Intl.NumberFormat(language, { style: 'unit', unit: ms < 60_000 ? 'second' : 'minute', unitDisplay: 'long' }).format(
+          Math.round(ms / (ms < 60_000 ? 1_000 : 60_000)),
+        ),
+      number: (n: number) => n.toLocaleString(language),
+      country,
+      /** `Chrome 142 on Windows 11`, or the name that the device was given. */
+      device(session: Session): string {
+        const { browser, os, name, type } = session.device;
+        if (name) return name;
+        return browser && os ? t.sessions.onDevice(browser, os) : browser || os || t.devices[type];
+      },
+      /** `Mexico City, Mexico`. */
+      place(session: Session): string {
+        if (session.location) return [session.location.city, country(session.location.country)].filter(Boolean).join(', ');
+        return LOOPBACK.test(session.ipAddress) ? t.localNetwork : t.unknownPlace;
+      },
+      /** Whether the last activity is so fresh that it counts as now. */
+      isFresh: (iso: string) => Math.max(tick, Date.now()) - Date.parse(iso) < 60_000,
+    };
+  }, [language, t, tick]);
+}
