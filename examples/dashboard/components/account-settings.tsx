@@ -40,7 +40,6 @@ export function AccountSettings() {
         opened={open !== null}
         onClose={close}
         title={open === 'email' ? t.security.changeEmail : t.security.changePassword}
-        closeButtonProps={{ 'aria-label': t.close }}
        
       >
         {open === 'email' ? <EmailForm onDone={close} /> : open === 'password' ? <PasswordForm onDone={close} /> : null}

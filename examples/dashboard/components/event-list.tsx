@@ -58,7 +58,8 @@ function EventRow({ event, admin }: { event: SecurityEvent; admin: boolean }) {
   const { t } = useWords();
   const format = useFormat();
   const [EventIcon, color] = ICONS[event.type] ?? [IconSettings, 'gray'];
-  const actor = event.actor && event.actor !== event.userId ? (t.security.by as Record<string, string>)[event.actor] ?? event.actor : null;
+  const told = event.actor && event.actor !== event.userId && (event.actor !== 'system' || event.type === 'session_ended');
+  const actor = told ? ((t.security.by as Record<string, string>)[event.actor ?? ''] ?? event.actor) : null;
   const facts = [admin && event.userId, useDetails(event), event.ipAddress].filter(Boolean).join(' · ');
   return (
     <Group component="li" className="row" wrap="nowrap" gap="md" align="flex-start" data-testid="event" data-type={event.type}>
@@ -85,7 +86,7 @@ function useDetails({ details }: SecurityEvent): string {
   return [
     alert && (t.alerts[alert] ?? alert),
     reason && (t.endReason[reason as EndReason] ?? reason),
-    device,
+    device && format.kind(device),
     country && format.country(country),
     matched && ended && t.admin.progress(Number(ended), Number(matched)),
     note && `“${note}”`,

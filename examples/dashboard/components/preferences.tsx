@@ -13,7 +13,7 @@ export function Preferences() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
     <Group gap={4} wrap="nowrap">
-      <Menu position="bottom-end" shadow="md" radius="md" width={170}>
+      <Menu width={170}>
         <Menu.Target>
           <ActionIcon variant="subtle" color="gray" size={36} aria-label={t.nav.language}>
             <IconLanguage size={19} stroke={1.7} aria-hidden />
@@ -34,7 +34,7 @@ export function Preferences() {
           ))}
         </Menu.Dropdown>
       </Menu>
-      <Menu position="bottom-end" shadow="md" radius="md" width={170}>
+      <Menu width={170}>
         <Menu.Target>
           <ActionIcon variant="subtle" color="gray" size={36} aria-label={t.nav.theme}>
             <IconSun size={19} stroke={1.7} aria-hidden className="only-light" />

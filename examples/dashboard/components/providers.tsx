@@ -1,9 +1,9 @@
 'use client';
 
-import { MantineProvider } from '@mantine/core';
+import { createTheme, MantineProvider, MantineThemeProvider } from '@mantine/core';
 import { ModalsProvider } from '@mantine/modals';
 import { Notifications } from '@mantine/notifications';
-import type { ReactNode } from 'react';
+import { useMemo, type ReactNode } from 'react';
 import type { Config } from '@/lib/config';
 import { LanguageProvider, useWords } from '@/lib/i18n';
 import type { Language } from '@/lib/i18n/language';
@@ -24,12 +24,18 @@ export function Providers({ config, language, children }: { config: Config; lang
 
 function Inner({ config, children }: { config: Config; children: ReactNode }) {
   const { t } = useWords();
+  const names = useMemo(() => {
+    const defaultProps = { closeButtonProps: { 'aria-label': t.close } };
+    return createTheme({ components: { Modal: { defaultProps }, Notification: { defaultProps }, PasswordInput: { defaultProps: { visibilityToggleButtonProps: { 'aria-label': t.reveal } } } } });
+  }, [t]);
   return (
-    <ModalsProvider labels={{ confirm: t.retry, cancel: t.cancel }} modalProps={{ closeButtonProps: { 'aria-label': t.close } }}>
-      <Notifications position="bottom-right" limit={4} autoClose={8000} />
-      <AccountProvider config={config}>
-        <ReauthProvider>{children}</ReauthProvider>
-      </AccountProvider>
-    </ModalsProvider>
+    <MantineThemeProvider theme={names} inherit>
+      <ModalsProvider>
+        <Notifications position="bottom-right" limit={4} autoClose={8000} />
+        <AccountProvider config={config}>
+          <ReauthProvider>{children}</ReauthProvider>
+        </AccountProvider>
+      </ModalsProvider>
+    </MantineThemeProvider>
   );
 }

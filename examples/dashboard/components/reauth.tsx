@@ -79,7 +79,6 @@ export function ReauthProvider({ children }: { children: ReactNode }) {
         opened={opened && !!user}
         onClose={close}
         title={t.reauth.title}
-        closeButtonProps={{ 'aria-label': t.close }}
         zIndex={400}
        
       >

@@ -29,7 +29,7 @@ const BROWSERS: [string, Icon][] = [
 export function DeviceIcon({ session, size = 44 }: { session: Session; size?: number }) {
   const { t } = useWords();
   const Type = TYPES[session.device.type];
-  const Browser = BROWSERS.find(([name]) => session.device.browser.startsWith(name))?.[1];
+  const Browser = BROWSERS.find(([name]) => session.device.browser.includes(name))?.[1];
   return (
     <div style={{ position: 'relative', flexShrink: 0 }}>
       <ThemeIcon size={size} radius="md" variant="light" color={session.current ? 'iris' : 'gray'} role="img" aria-label={t.devices[session.device.type]}>
@@ -37,13 +37,13 @@ export function DeviceIcon({ session, size = 44 }: { session: Session; size?: nu
       </ThemeIcon>
       {Browser && (
         <ThemeIcon
-          size={20}
+          size={24}
           radius="xl"
           variant="default"
-          style={{ position: 'absolute', right: -6, bottom: -4, background: 'var(--vigil-surface)', borderColor: 'var(--vigil-border)' }}
+          style={{ position: 'absolute', right: -8, bottom: -7, background: 'var(--vigil-surface)', borderColor: 'var(--vigil-border)' }}
           aria-hidden
         >
-          <Browser size={13} stroke={1.8} />
+          <Browser size={16} stroke={1.6} />
         </ThemeIcon>
       )}
     </div>

@@ -22,7 +22,6 @@ export function Toasts() {
           icon: <IconDeviceLaptop size={18} aria-hidden />,
           title: t.toasts.started,
           message: t.toasts.startedText(format.device(session), format.place(session)),
-          closeButtonProps: { 'aria-label': t.close },
         });
       }),
     [client, format, t],
@@ -35,7 +34,6 @@ export function Toasts() {
       title: t.toasts.alert,
       message: t.alerts[alert.type] ?? alert.type,
       autoClose: false,
-      closeButtonProps: { 'aria-label': t.close },
     });
   });
 

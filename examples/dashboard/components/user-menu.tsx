@@ -1,6 +1,6 @@
 'use client';
 
-import { Avatar, Menu, Text, UnstyledButton } from '@mantine/core';
+import { Avatar, Menu, Text, UnstyledButton, VisuallyHidden } from '@mantine/core';
 import { IconDevices, IconLogout } from '@tabler/icons-react';
 import { useVigil } from '@vigilhq/client/react';
 import { useWords } from '@/lib/i18n';
@@ -15,10 +15,11 @@ export function UserMenu() {
   const report = useReport();
   const name = user?.displayName || email;
   return (
-    <Menu position="bottom-end" width={272} shadow="md" radius="md" closeOnItemClick>
+    <Menu width={272}>
       <Menu.Target>
-        <UnstyledButton aria-label={t.nav.account} style={{ borderRadius: '50%' }}>
+        <UnstyledButton style={{ borderRadius: '50%' }}>
           <Avatar name={name} color="iris" radius="xl" size={36} variant="light" />
+          <VisuallyHidden>{t.nav.account}</VisuallyHidden>
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
@@ -30,7 +31,7 @@ export function UserMenu() {
         <Menu.Item leftSection={<IconLogout size={17} aria-hidden />} onClick={() => client.logout().catch(report)}>
           {t.nav.logout}
         </Menu.Item>
-        <Menu.Item color="red" leftSection={<IconDevices size={17} aria-hidden />} onClick={() => client.logout(true).catch(report)}>
+        <Menu.Item c="var(--mantine-color-error)" leftSection={<IconDevices size={17} aria-hidden />} onClick={() => client.logout(true).catch(report)}>
           {t.nav.logoutEverywhere}
         </Menu.Item>
       </Menu.Dropdown>

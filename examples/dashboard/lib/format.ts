@@ -30,6 +30,7 @@ export function useFormat() {
     const relativeFormat = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
     const dateTimeFormat = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
     const timeFormat = new Intl.DateTimeFormat(language, { timeStyle: 'short' });
+    const weekdayFormat = new Intl.DateTimeFormat(language, { weekday: 'short', hour: 'numeric', minute: 'numeric' });
     const countries = new Intl.DisplayNames(language, { type: 'region', fallback: 'code' });
 
     const country = (code: string) => countries.of(code) ?? code;
@@ -40,13 +41,13 @@ export function useFormat() {
         for (const [unit, length] of UNITS) {
           if (Math.abs(age) >= length) return relativeFormat.format(-Math.trunc(age / length), unit);
         }
-        return relativeFormat.format(0, 'second');
+        return t.justNow;
       },
       dateTime: (iso: string | number) => dateTimeFormat.format(new Date(iso)),
-      /** The time of day, with the date if it is not today. */
+      /** The time of day, with the day of the week if that is not today's. For what is less than a week away. */
       until(ms: number): string {
         const at = new Date(ms);
-        return at.toDateString() === new Date(tick).toDateString() ? timeFormat.format(at) : dateTimeFormat.format(at);
+        return (at.toDateString() === new Date(tick).toDateString() ? timeFormat : weekdayFormat).format(at);
       },
       minutes: (ms: number) =>
         new Intl.NumberFormat(language, { style: 'unit', unit: ms < 60_000 ? 'second' : 'minute', unitDisplay: 'long' }).format(
@@ -59,6 +60,11 @@ export function useFormat() {
         const { browser, os, name, type } = session.device;
         if (name) return name;
         return browser && os ? t.sessions.onDevice(browser, os) : browser || os || t.devices[type];
+      },
+      /** A kind of device as events tell it, such as `Chrome on Windows`. */
+      kind(device: string): string {
+        const [browser = '', os] = device.split(' on ');
+        return os ? t.sessions.onDevice(browser, os) : browser;
       },
       /** `Mexico City, Mexico`. */
       place(session: Session): string {

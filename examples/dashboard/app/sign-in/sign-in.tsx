@@ -32,8 +32,8 @@ export function SignIn() {
       <Box component="aside" className={classes.pitch}>
         <div>
           <Title order={2} fz={34} lh={1.2} lts="-0.025em" mb="xl" maw={440}>{t.signIn.pitchTitle}</Title>
-          <List spacing="md" center icon={<ThemeIcon size={24} radius="xl" color="rgba(255, 255, 255, 0.18)" c="white"><IconCheck size={15} aria-hidden /></ThemeIcon>}>
-            {t.signIn.pitch.map((line) => <List.Item key={line} fz="md">{line}</List.Item>)}
+          <List spacing="md" icon={<ThemeIcon size={24} radius="xl" color="rgba(255, 255, 255, 0.18)" c="white"><IconCheck size={15} aria-hidden /></ThemeIcon>}>
+            {t.signIn.pitch.map((line) => <List.Item key={line} fz="md" lh={1.5}>{line}</List.Item>)}
           </List>
         </div>
       </Box>
@@ -120,7 +120,6 @@ function Form() {
                 justify="space-between"
                 fw={500}
                 fullWidth
-                aria-label={t.signIn.fill(account.email)}
                 rightSection={<Badge variant="light" color={account.admin ? 'iris' : 'gray'}>{account.admin ? t.signIn.demoAdmin : t.signIn.demoUser}</Badge>}
                 onClick={() => {
                   setEmail(account.email);

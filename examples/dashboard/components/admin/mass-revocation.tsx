@@ -29,7 +29,7 @@ interface Props {
 export function MassRevocation({ opened, onClose, ...rest }: Props) {
   const { t } = useWords();
   return (
-    <Modal opened={opened} onClose={onClose} title={t.admin.massTitle} size="lg" closeButtonProps={{ 'aria-label': t.close }}>
+    <Modal opened={opened} onClose={onClose} title={t.admin.massTitle} size="lg">
       {opened && <Steps onClose={onClose} {...rest} />}
     </Modal>
   );

@@ -64,7 +64,7 @@ export function SessionSearch() {
         ) : sessions.length === 0 ? (
           <Empty icon={IconSearchOff} title={goNext ? t.admin.emptyMore : t.admin.empty} text={goNext ? undefined : t.admin.emptyText} />
         ) : (
-          <Table.ScrollContainer minWidth={780} scrollAreaProps={{ viewportProps: { tabIndex: 0, role: 'region', 'aria-label': t.admin.tabs.sessions } }}>
+          <Table.ScrollContainer minWidth={780}>
             <Table verticalSpacing="sm" horizontalSpacing="lg" highlightOnHover aria-busy={loading} style={{ opacity: loading ? 0.6 : 1 }}>
               <Table.Thead>
                 <Table.Tr>
@@ -79,7 +79,7 @@ export function SessionSearch() {
           </Table.ScrollContainer>
         )}
         {(goNext || goBack) && (
-          <Group component="nav" justify="space-between" className="row" aria-label={t.admin.tabs.sessions} style={{ borderTop: '1px solid var(--vigil-border)' }}>
+          <Group component="nav" justify="space-between" className="row" aria-label={t.admin.pages} style={{ borderTop: '1px solid var(--vigil-border)' }}>
             <Button variant="default" size="xs" onClick={goBack} disabled={!goBack || loading} leftSection={<IconChevronLeft size={14} aria-hidden />}>{t.previous}</Button>
             <Text size="sm" c="dimmed" aria-live="polite" data-testid="page">{page}</Text>
             <Button variant="default" size="xs" onClick={goNext} disabled={!goNext || loading} rightSection={<IconChevronRight size={14} aria-hidden />}>{t.next}</Button>

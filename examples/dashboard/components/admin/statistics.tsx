@@ -95,7 +95,7 @@ function ByDevice({ stats }: { stats: Stats }) {
   if (data.length === 0) return <Empty icon={IconChartBar} title={t.admin.stats.empty} />;
   return (
     <Group className="row" justify="center" gap={40} py="xl">
-      <DonutChart data={data} size={170} thickness={24} paddingAngle={data.length > 1 ? 3 : 0} strokeWidth={0} withTooltip tooltipDataSource="segment" chartLabel={format.number(stats.activeSessions)} aria-hidden />
+      <DonutChart data={data} size={170} thickness={24} paddingAngle={data.length > 1 ? 3 : 0} strokeWidth={0} withTooltip tooltipDataSource="segment" pieProps={{ rootTabIndex: -1 }} pieChartProps={{ accessibilityLayer: false }} aria-hidden />
       <Stack component="ul" gap={10} className="list" miw={150}>
         {data.map(({ name, value, color }) => (
           <Group key={name} component="li" justify="space-between" wrap="nowrap" gap="xl">
@@ -129,6 +129,7 @@ function ByCountry({ stats }: { stats: Stats }) {
         yAxisProps={{ width: 110 }}
         gridAxis="x"
         barProps={{ radius: 4, maxBarSize: 20 }}
+        barChartProps={{ accessibilityLayer: false }}
         series={[{ name: 'sessions', label: t.admin.stats.count, color: 'iris.6' }]}
         aria-hidden
       />

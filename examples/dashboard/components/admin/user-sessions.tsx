@@ -76,8 +76,8 @@ export function UserSessions({ uid }: { uid: string }) {
         ) : (
           <Group gap="xs">
             <Button variant="default" size="sm" onClick={() => setAction('enable')}>{t.userPage.enable}</Button>
-            <Button variant="light" color="red" size="sm" onClick={() => setAction('disable')}>{t.userPage.disable}</Button>
-            <Button color="red" size="sm" onClick={() => setAction('revoke')}>{t.userPage.revoke}</Button>
+            <Button variant="default" size="sm" onClick={() => setAction('disable')}>{t.userPage.disable}</Button>
+            <Button variant="light" color="red" size="sm" onClick={() => setAction('revoke')}>{t.userPage.revoke}</Button>
           </Group>
         )}
       </Group>
@@ -109,7 +109,7 @@ export function UserSessions({ uid }: { uid: string }) {
           )}
         </Section>
       )}
-      <Modal opened={action !== null} onClose={() => setAction(null)} title={action && t.userPage[`${action}Title`]} closeButtonProps={{ 'aria-label': t.close }}>
+      <Modal opened={action !== null} onClose={() => setAction(null)} title={action && t.userPage[`${action}Title`]}>
         {action && <ActionForm action={action} path={path} onClose={() => setAction(null)} onDone={load} />}
       </Modal>
     </Container>

@@ -6,6 +6,7 @@ export const en = {
   skip: 'Skip to content',
   cancel: 'Cancel',
   close: 'Close',
+  reveal: 'Show what is typed',
   retry: 'Try again',
   refresh: 'Refresh',
   more: 'Load more',
@@ -16,6 +17,7 @@ export const en = {
   unknownPlace: 'Unknown place',
   localNetwork: 'Local network',
   loading: 'Loading…',
+  justNow: 'just now',
 
   nav: {
     label: 'Main',
@@ -51,7 +53,6 @@ export const en = {
     demoText: 'This dashboard runs against a local identity server. Choose an account to fill in its data.',
     demoUser: 'User',
     demoAdmin: 'Administrator',
-    fill: (email: string) => `Fill in ${email}`,
     pitchTitle: 'Know every device that is signed in.',
     pitch: [
       'See each session with its device, place and last activity',
@@ -240,6 +241,7 @@ export const en = {
     statuses: { active: 'Active', ended: 'Ended', all: 'All' },
     inactive: 'No activity for',
     inactiveFor: { '': 'Any time', '5': '5 minutes', '60': '1 hour', '1440': '1 day', '10080': '1 week' } as Record<string, string>,
+    pages: 'Pages',
     columns: { user: 'User', device: 'Device', place: 'Place', activity: 'Last activity', status: 'Status', actions: 'Actions' },
     empty: 'No session matches',
     emptyText: 'Change the filters and search again.',
