@@ -1,24 +1,41 @@
+import type { BrowserContext, Page } from '@playwright/test';
 import { en, expect, expectEnded, sessionsOf, signIn, test } from '../support/test.ts';
 
-test.use({ settings: { IDLE_TIMEOUT: '8s', IDLE_WARNING: '4s' } });
+const warning = (tab: Page) => tab.getByRole('alertdialog', { name: en.idle.title });
 
-test('a warning in all tabs, an extension from one of them, and the end in all', async ({ page, context }) => {
+/** Three tabs of one session. */
+async function openTabs(page: Page, context: BrowserContext): Promise<[Page, Page, Page]> {
   await signIn(page);
-  const tabs = [page, await context.newPage(), await context.newPage()];
-  for (const tab of tabs.slice(1)) {
+  const [second, third] = [await context.newPage(), await context.newPage()];
+  for (const tab of [second, third]) {
     await tab.goto('/');
     await expect(sessionsOf(tab)).toHaveCount(1);
   }
-  const warning = (tab: typeof page) => tab.getByRole('alertdialog', { name: en.idle.title });
-  for (const tab of tabs) await expect(warning(tab)).toBeVisible();
-  await expect(page.getByRole('button', { name: en.idle.stay })).toBeFocused();
+  return [page, second, third];
+}
 
-  await tabs[1]!.getByRole('button', { name: en.idle.stay }).click();
-  for (const tab of tabs) await expect(warning(tab)).toBeHidden();
+test.describe('a warning', () => {
+  test.use({ settings: { IDLE_TIMEOUT: '45s', IDLE_WARNING: '42s' } });
 
-  for (const tab of tabs) await expect(warning(tab)).toBeVisible();
-  await tabs[2]!.keyboard.press('Shift');
-  for (const tab of tabs) await expect(warning(tab)).toBeHidden();
+  test('is in all tabs, and one click or key in any of them extends', async ({ page, context }) => {
+    const tabs = await openTabs(page, context);
+    for (const tab of tabs) await expect(warning(tab)).toBeVisible();
+    await expect(page.getByRole('button', { name: en.idle.stay })).toBeFocused();
+    await tabs[1].getByRole('button', { name: en.idle.stay }).click();
+    for (const tab of tabs) await expect(warning(tab)).toBeHidden();
 
-  for (const tab of tabs) await expectEnded(tab, 'idle_timeout');
+    for (const tab of tabs) await expect(warning(tab)).toBeVisible();
+    await tabs[2].keyboard.press('Shift');
+    for (const tab of tabs) await expect(warning(tab)).toBeHidden();
+  });
+});
+
+test.describe('without an answer', () => {
+  test.use({ settings: { IDLE_TIMEOUT: '15s', IDLE_WARNING: '12s' } });
+
+  test('every tab is signed out and says why', async ({ page, context }) => {
+    const tabs = await openTabs(page, context);
+    for (const tab of tabs) await expect(warning(tab)).toBeVisible();
+    for (const tab of tabs) await expectEnded(tab, 'idle_timeout');
+  });
 });

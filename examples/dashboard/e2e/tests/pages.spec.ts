@@ -9,6 +9,8 @@ const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const screenshots = process.env['UPDATE_SCREENSHOTS'] === '1' ? fileURLToPath(new URL('../../../../docs/screenshots/', import.meta.url)) : null;
 
 const phone = {
+  isMobile: true,
+  hasTouch: true,
   viewport: { width: 390, height: 844 },
   userAgent: 'Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/148.0.0.0 Mobile Safari/537.36',
 };
