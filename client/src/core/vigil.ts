@@ -1,5 +1,5 @@
-import { createConnection, IDLE } from './connection.js';
 import type { Times } from './clock.js';
+import { createConnection, IDLE } from './connection.js';
 import { VigilError } from './error.js';
 import { call } from './http.js';
 import { browser } from './platform.js';
@@ -8,6 +8,15 @@ import type { Platform, Session, Vigil, VigilEvents, VigilOptions } from './type
 
 /**
  * A client for a page: create one, and {@link Vigil.start} it whenever somebody is signed in.
+ *
+ * ```ts
+ * const vigil = createVigil({
+ *   url: 'https://vigil.example.com',
+ *   getToken: (force) => auth.currentUser?.getIdToken(force) ?? null,
+ *   onEnded: () => signOut(auth),
+ * });
+ * onAuthStateChanged(auth, (user) => (user ? vigil.start() : vigil.stop()));
+ * ```
  * @throws TypeError for a URL that is none
  */
 export function createVigil(options: VigilOptions): Vigil {

@@ -65,15 +65,17 @@ function EventRow({ event, admin }: { event: SecurityEvent; admin: boolean }) {
     <Group component="li" className="row" wrap="nowrap" gap="md" align="flex-start" data-testid="event" data-type={event.type}>
       <ThemeIcon variant="light" color={color} size={36} radius="xl" style={{ flexShrink: 0 }}><EventIcon size={18} stroke={1.7} aria-hidden /></ThemeIcon>
       <div style={{ flex: 1, minWidth: 0 }}>
-        <Group gap={8}>
-          <Text size="sm" fw={600}>{t.events[event.type] ?? event.type}</Text>
-          {actor && <Badge size="sm" variant="light" color="gray">{actor}</Badge>}
+        <Group gap="0 8px" justify="space-between">
+          <Group gap={8}>
+            <Text size="sm" fw={600}>{t.events[event.type] ?? event.type}</Text>
+            {actor && <Badge size="sm" variant="light" color="gray">{actor}</Badge>}
+          </Group>
+          <Tooltip label={format.dateTime(event.at)}>
+            <Text size="sm" c="dimmed" component="time" dateTime={event.at}>{format.relative(event.at)}</Text>
+          </Tooltip>
         </Group>
         {facts && <Text size="sm" c="dimmed" mt={1} style={{ overflowWrap: 'anywhere' }}>{facts}</Text>}
       </div>
-      <Tooltip label={format.dateTime(event.at)}>
-        <Text size="sm" c="dimmed" component="time" dateTime={event.at} style={{ flexShrink: 0 }}>{format.relative(event.at)}</Text>
-      </Tooltip>
     </Group>
   );
 }

@@ -9,6 +9,7 @@ import {
 } from '@tabler/icons-react';
 import { useFormat } from '@/lib/format';
 import { useWords } from '@/lib/i18n';
+import { UserLink } from './user-link';
 
 const TYPES: Record<Session['device']['type'], Icon> = {
   desktop: IconDeviceDesktop,
@@ -74,19 +75,21 @@ export function SessionRow({ session, action, showUser, mark = true }: { session
           {session.status === 'ended' && session.endReason && <Badge variant="light" color="gray">{t.endReason[session.endReason]}</Badge>}
         </Group>
         <Text size="sm" c="dimmed" mt={2} style={{ overflowWrap: 'anywhere' }}>
-          {showUser && <>{session.userId} · </>}
+          {showUser && <><UserLink uid={session.userId} /> · </>}
           {format.place(session)} · {session.ipAddress || t.unknown}
         </Text>
-        <Group gap={6} mt={2}>
-          {fresh && <span style={{ width: 7, height: 7, borderRadius: '50%', background: 'var(--mantine-color-green-6)' }} aria-hidden />}
-          <Tooltip label={format.dateTime(session.status === 'ended' && session.endedAt ? session.endedAt : session.lastActive)}>
-            <Text size="sm" component="time" dateTime={session.lastActive} c={fresh ? 'var(--mantine-color-green-light-color)' : 'dimmed'} fw={fresh ? 550 : undefined}>
-              {session.status === 'ended' && session.endedAt
-                ? t.userPage.ended(format.relative(session.endedAt))
-                : fresh ? t.sessions.activeNow : t.sessions.active(format.relative(session.lastActive))}
-            </Text>
-          </Tooltip>
-          <Text size="sm" c="dimmed">· {t.sessions.signedIn(format.relative(session.createdAt))}</Text>
+        <Group gap="2px 14px" mt={2}>
+          <Group gap={6} wrap="nowrap">
+            {fresh && <span style={{ width: 7, height: 7, borderRadius: '50%', background: 'var(--mantine-color-green-6)' }} aria-hidden />}
+            <Tooltip label={format.dateTime(session.status === 'ended' && session.endedAt ? session.endedAt : session.lastActive)}>
+              <Text size="sm" component="time" dateTime={session.lastActive} c={fresh ? 'var(--mantine-color-green-light-color)' : 'dimmed'} fw={fresh ? 550 : undefined}>
+                {session.status === 'ended' && session.endedAt
+                  ? t.userPage.ended(format.relative(session.endedAt))
+                  : fresh ? t.sessions.activeNow : t.sessions.active(format.relative(session.lastActive))}
+              </Text>
+            </Tooltip>
+          </Group>
+          <Text size="sm" c="dimmed">{t.sessions.signedIn(format.relative(session.createdAt))}</Text>
         </Group>
       </div>
       {action}

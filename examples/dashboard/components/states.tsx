@@ -1,6 +1,6 @@
 'use client';
 
-import { Alert, Button, Card, Group, Skeleton, Stack, Text, ThemeIcon, Title } from '@mantine/core';
+import { Alert, Button, Card, Group, SimpleGrid, Skeleton, Stack, Text, ThemeIcon, Title } from '@mantine/core';
 import { IconAlertCircle, type Icon } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { useWords } from '@/lib/i18n';
@@ -77,5 +77,19 @@ export function Section({ title, text, actions, children, label }: { title?: str
       )}
       {children}
     </Card>
+  );
+}
+
+/** A few figures side by side, on a phone one below the other. Those that are not known yet are undefined. */
+export function Facts({ facts, large = false, testId }: { facts: { name: string; value: ReactNode; hint?: string }[]; large?: boolean; testId?: string }) {
+  return (
+    <SimpleGrid component="dl" cols={{ base: 1, xs: facts.length }} spacing={{ base: 'xs', xs: 'lg' }} className="row facts" data-testid={testId}>
+      {facts.map(({ name, value, hint }) => (
+        <div key={name} className="fact">
+          <Text component="dt" size="sm" c="dimmed">{name}{hint && <Text span size="xs" display="block">{hint}</Text>}</Text>
+          <Text component="dd" className={large ? 'countdown figure' : 'countdown'} size="sm">{value ?? <Skeleton height={20} width={90} />}</Text>
+        </div>
+      ))}
+    </SimpleGrid>
   );
 }

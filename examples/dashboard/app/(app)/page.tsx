@@ -1,6 +1,6 @@
 'use client';
 
-import { Button, Card, Container, Group, SimpleGrid, Text } from '@mantine/core';
+import { Button, Container, Text } from '@mantine/core';
 import { modals } from '@mantine/modals';
 import { notifications } from '@mantine/notifications';
 import { IconDeviceLaptop } from '@tabler/icons-react';
@@ -9,7 +9,7 @@ import { useSessions, useVigil } from '@vigilhq/client/react';
 import { useState } from 'react';
 import { EndButton } from '@/components/end-button';
 import { SessionRow } from '@/components/session-row';
-import { Empty, Failed, Loading, PageTitle, Section } from '@/components/states';
+import { Empty, Facts, Failed, Loading, PageTitle, Section } from '@/components/states';
 import { useFormat } from '@/lib/format';
 import { useWords } from '@/lib/i18n';
 import { useReport } from '@/lib/problems';
@@ -97,21 +97,16 @@ function Summary({ count }: { count: number }) {
   const { session, expiresAt, idleDeadline } = useVigil();
   const format = useFormat();
   const idle = session && idleDeadline ? Date.parse(session.idleDeadline) - Date.parse(session.lastActive) : null;
-  const facts = [
-    [t.sessions.summaryCount, count > 0 ? format.number(count) : '–'],
-    [t.sessions.summaryIdle, idle ? format.minutes(idle) : '–'],
-    [t.sessions.summaryEnd, expiresAt ? format.until(expiresAt) : '–'],
-  ] as const;
   return (
-    <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="md" mb="lg">
-      {facts.map(([name, value]) => (
-        <Card key={name} p="md">
-          <Group justify="space-between" gap={4}>
-            <Text size="sm" c="dimmed">{name}</Text>
-            <Text fw={650} fz={{ base: 'md', xs: 'xl' }} w={{ xs: '100%' }} className="countdown">{value}</Text>
-          </Group>
-        </Card>
-      ))}
-    </SimpleGrid>
+    <Section label={t.sessions.summary}>
+      <Facts
+        large
+        facts={[
+          { name: t.sessions.summaryCount, value: count > 0 ? format.number(count) : undefined },
+          { name: t.sessions.summaryIdle, value: idle ? format.minutes(idle) : undefined },
+          { name: t.sessions.summaryEnd, value: expiresAt ? format.until(expiresAt) : undefined },
+        ]}
+      />
+    </Section>
   );
 }

@@ -38,7 +38,7 @@ export function Filters({ onSearch }: { onSearch: (filter: Filter) => void }) {
   return (
     <Card component="section" mb="lg" aria-label={t.admin.filters}>
       <form onSubmit={submit} role="search" aria-label={t.admin.filters}>
-        <SimpleGrid cols={{ base: 1, xs: 2, md: 3 }} spacing="md">
+        <SimpleGrid cols={{ base: 2, md: 3 }} spacing="md" style={{ alignItems: 'end' }}>
           <TextInput label={t.admin.user} name="userId" autoComplete="off" value={filter.userId ?? ''} onChange={(event) => set({ userId: event.currentTarget.value.trim() })} />
           <TextInput label={t.admin.ip} name="ip" autoComplete="off" value={filter.ip ?? ''} onChange={(event) => set({ ip: event.currentTarget.value.trim() })} />
           <TextInput

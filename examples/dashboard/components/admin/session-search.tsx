@@ -1,11 +1,11 @@
 'use client';
 
-import { Anchor, Badge, Button, Group, Table, Text, Tooltip } from '@mantine/core';
+import { Badge, Button, Group, Table, Text, Tooltip } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
 import { IconChevronLeft, IconChevronRight, IconSearchOff, IconUserX } from '@tabler/icons-react';
 import type { Session } from '@vigilhq/client';
 import { useVigil } from '@vigilhq/client/react';
-import Link from 'next/link';
 import { useState } from 'react';
 import { useFormat } from '@/lib/format';
 import { useWords } from '@/lib/i18n';
@@ -13,8 +13,9 @@ import { useReport } from '@/lib/problems';
 import { useSearch } from '@/lib/use-search';
 import { EndButton } from '../end-button';
 import { Cancelled, useRecent } from '../reauth';
-import { DeviceIcon } from '../session-row';
+import { DeviceIcon, SessionRow } from '../session-row';
 import { Empty, Failed, Loading, Section } from '../states';
+import { UserLink } from '../user-link';
 import { DEFAULT_FILTER, Filters } from './filters';
 import { MassRevocation } from './mass-revocation';
 
@@ -38,7 +39,7 @@ export function SessionSearch() {
     }
   };
 
-  const columns = t.admin.columns;
+  const narrow = useMediaQuery('(max-width: 48em)', false, { getInitialValueInEffect: false });
   return (
     <>
       <Filters onSearch={setFilter} />
@@ -63,13 +64,17 @@ export function SessionSearch() {
           <Failed text={t.admin.loadError} onRetry={() => void reload()} />
         ) : sessions.length === 0 ? (
           <Empty icon={IconSearchOff} title={goNext ? t.admin.emptyMore : t.admin.empty} text={goNext ? undefined : t.admin.emptyText} />
+        ) : narrow ? (
+          <ul className="rows list" aria-label={t.admin.tabs.sessions}>
+            {sessions.map((session) => <SessionRow key={session.id} session={session} showUser mark={false} action={<End session={session} onEnd={() => end(session)} />} />)}
+          </ul>
         ) : (
-          <Table.ScrollContainer minWidth={780}>
+          <Table.ScrollContainer minWidth={700}>
             <Table verticalSpacing="sm" horizontalSpacing="lg" highlightOnHover aria-busy={loading} style={{ opacity: loading ? 0.6 : 1 }}>
               <Table.Thead>
                 <Table.Tr>
-                  {[columns.device, columns.user, columns.place, columns.activity].map((name) => <Table.Th key={name}>{name}</Table.Th>)}
-                  <Table.Th ta="right">{columns.actions}</Table.Th>
+                  {[t.admin.columns.device, t.admin.columns.user, t.admin.columns.place, t.admin.columns.activity].map((name) => <Table.Th key={name}>{name}</Table.Th>)}
+                  <Table.Th ta="right">{t.admin.columns.actions}</Table.Th>
                 </Table.Tr>
               </Table.Thead>
               <Table.Tbody>
@@ -94,22 +99,19 @@ export function SessionSearch() {
 function Row({ session, onEnd }: { session: Session; onEnd: () => Promise<void> }) {
   const { t } = useWords();
   const format = useFormat();
-  const device = format.device(session);
   return (
     <Table.Tr data-testid="session" data-session={session.id}>
       <Table.Td>
         <Group gap="md" wrap="nowrap">
           <DeviceIcon session={session} size={36} />
           <div>
-            <Text size="sm" fw={600}>{device}</Text>
+            <Text size="sm" fw={600}>{format.device(session)}</Text>
             {session.current && <Badge size="sm" variant="light">{t.sessions.thisDevice}</Badge>}
           </div>
         </Group>
       </Table.Td>
       <Table.Td>
-        <Anchor component={Link} href={`/admin/users/${encodeURIComponent(session.userId)}`} size="sm" fw={550} aria-label={t.admin.openUser(session.userId)}>
-          {session.userId}
-        </Anchor>
+        <UserLink uid={session.userId} />
       </Table.Td>
       <Table.Td>
         <Text size="sm">{format.place(session)}</Text>
@@ -124,8 +126,16 @@ function Row({ session, onEnd }: { session: Session; onEnd: () => Promise<void> 
         )}
       </Table.Td>
       <Table.Td ta="right">
-        {session.status === 'active' && !session.current && <EndButton label={t.admin.endOne(session.userId, device)} onEnd={onEnd} />}
+        <End session={session} onEnd={onEnd} />
       </Table.Td>
     </Table.Tr>
   );
+}
+
+/** Ends a session that is neither over nor the administrator's own. */
+function End({ session, onEnd }: { session: Session; onEnd: () => Promise<void> }) {
+  const { t } = useWords();
+  const format = useFormat();
+  if (session.status !== 'active' || session.current) return null;
+  return <EndButton label={t.admin.endOne(session.userId, format.device(session))} onEnd={onEnd} />;
 }

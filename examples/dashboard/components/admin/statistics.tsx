@@ -1,7 +1,7 @@
 'use client';
 
 import { BarChart, DonutChart } from '@mantine/charts';
-import { Button, Card, Group, SimpleGrid, Skeleton, Stack, Text } from '@mantine/core';
+import { Button, Group, SimpleGrid, Stack, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconChartBar, IconRefresh, IconWorld } from '@tabler/icons-react';
 import { useVigil } from '@vigilhq/client/react';
@@ -11,7 +11,7 @@ import { useFormat } from '@/lib/format';
 import { useWords } from '@/lib/i18n';
 import { useReport } from '@/lib/problems';
 import { Cancelled, useRecent } from '../reauth';
-import { Empty, Failed, Section } from '../states';
+import { Empty, Facts, Failed, Section } from '../states';
 
 const TYPES = [['desktop', 'iris.6'], ['mobile', 'teal.6'], ['tablet', 'orange.5'], ['bot', 'grape.5'], ['other', 'gray.5']] as const;
 const MAX_COUNTRIES = 12;
@@ -56,11 +56,6 @@ export function Statistics() {
 
   if (failed && !stats) return <Failed text={t.admin.stats.error} onRetry={() => void load()} />;
 
-  const totals = [
-    [t.admin.stats.sessions, stats?.activeSessions, null],
-    [t.admin.stats.users, stats?.users, null],
-    [t.admin.stats.sockets, stats?.sockets, t.admin.stats.socketsHint],
-  ] as const;
   return (
     <>
       <Group justify="space-between" mb="md">
@@ -69,15 +64,16 @@ export function Statistics() {
         </Text>
         <Button variant="default" size="xs" leftSection={<IconRefresh size={15} aria-hidden />} onClick={count} loading={counting}>{t.admin.stats.sweep}</Button>
       </Group>
-      <SimpleGrid cols={{ base: 1, xs: 3 }} mb="lg">
-        {totals.map(([name, value, hint]) => (
-          <Card key={name}>
-            <Text size="sm" c="dimmed">{name}</Text>
-            {value === undefined ? <Skeleton height={34} width={70} mt={6} /> : <Text fz={30} fw={680} lts="-0.02em" className="countdown">{format.number(value)}</Text>}
-            {hint && <Text size="xs" c="dimmed">{hint}</Text>}
-          </Card>
-        ))}
-      </SimpleGrid>
+      <Section label={t.admin.tabs.statistics}>
+        <Facts
+          large
+          facts={[
+            { name: t.admin.stats.sessions, value: stats && format.number(stats.activeSessions) },
+            { name: t.admin.stats.users, value: stats && format.number(stats.users) },
+            { name: t.admin.stats.sockets, value: stats && format.number(stats.sockets), hint: t.admin.stats.socketsHint },
+          ]}
+        />
+      </Section>
       {stats && (
         <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
           <Section title={t.admin.stats.byDevice}><ByDevice stats={stats} /></Section>

@@ -120,6 +120,7 @@ export const en = {
     others: 'Other sessions',
     onlyThis: 'No other device is signed in',
     onlyThisText: 'When you sign in elsewhere, it shows up here at once.',
+    summary: 'Summary',
     summaryIdle: 'Signed out after inactivity',
     summaryEnd: 'Signed in at most until',
     summaryCount: 'Active sessions',
@@ -213,7 +214,7 @@ export const en = {
 
   idle: {
     title: 'Are you still there?',
-    text: 'Nobody has used this session for a while. To keep your account safe, you will be signed out in',
+    text: 'Nobody has used this session for a while. To keep your account safe, it ends when the time is up.',
     stay: 'Stay signed in',
     hint: 'Any key or click keeps you signed in.',
     remaining: (seconds: number) =>

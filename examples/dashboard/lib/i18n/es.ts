@@ -119,6 +119,7 @@ export const es: Dictionary = {
     others: 'Otras sesiones',
     onlyThis: 'No hay otros dispositivos con tu sesión abierta',
     onlyThisText: 'Cuando inicies sesión en otro lugar, aparecerá aquí al momento.',
+    summary: 'Resumen',
     summaryIdle: 'Se cierra por inactividad',
     summaryEnd: 'Abierta como máximo hasta',
     summaryCount: 'Sesiones activas',
@@ -212,7 +213,7 @@ export const es: Dictionary = {
 
   idle: {
     title: '¿Sigues ahí?',
-    text: 'Nadie ha usado esta sesión desde hace un rato. Para proteger tu cuenta, se cerrará en',
+    text: 'Nadie ha usado esta sesión desde hace un rato. Para proteger tu cuenta, se cerrará cuando acabe el tiempo.',
     stay: 'Seguir conectado',
     hint: 'Cualquier tecla o clic mantiene la sesión abierta.',
     remaining: (seconds) =>

@@ -1,7 +1,6 @@
 'use client';
 
 import { Container, Tabs } from '@mantine/core';
-import { IconChartBar, IconHistory, IconListSearch } from '@tabler/icons-react';
 import { SessionSearch } from '@/components/admin/session-search';
 import { Statistics } from '@/components/admin/statistics';
 import { EventList } from '@/components/event-list';
@@ -15,10 +14,10 @@ export default function AdminPage() {
     <Container size={1160} p={0}>
       <PageTitle title={t.admin.title} subtitle={t.admin.subtitle} />
       <Tabs defaultValue="sessions" keepMounted={false}>
-        <Tabs.List mb="lg">
-          <Tabs.Tab value="sessions" leftSection={<IconListSearch size={17} aria-hidden />}>{t.admin.tabs.sessions}</Tabs.Tab>
-          <Tabs.Tab value="statistics" leftSection={<IconChartBar size={17} aria-hidden />}>{t.admin.tabs.statistics}</Tabs.Tab>
-          <Tabs.Tab value="events" leftSection={<IconHistory size={17} aria-hidden />}>{t.admin.tabs.events}</Tabs.Tab>
+        <Tabs.List mb="lg" fw={550}>
+          <Tabs.Tab value="sessions">{t.admin.tabs.sessions}</Tabs.Tab>
+          <Tabs.Tab value="statistics">{t.admin.tabs.statistics}</Tabs.Tab>
+          <Tabs.Tab value="events">{t.admin.tabs.events}</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="sessions"><SessionSearch /></Tabs.Panel>
         <Tabs.Panel value="statistics"><Statistics /></Tabs.Panel>
