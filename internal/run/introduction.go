@@ -71,6 +71,6 @@ func (i *introduction) invite(w io.Writer, host string) error {
 		return err
 	}
 	// By name: a browser treats it as a secure place, and demonstrations of Firebase do, too.
-	_, err = fmt.Fprintf(w, "Open the dashboard:  http://localhost:%s\n\n%s\n\n", port, strings.Join(accountLine.FindAllString(i.text.String(), -1), "\n"))
+	_, err = fmt.Fprintf(w, "\nOpen the dashboard:  http://localhost:%s\n\n%s\n\n", port, strings.Join(accountLine.FindAllString(i.text.String(), -1), "\n"))
 	return err
 }
