@@ -7,6 +7,11 @@ NODE   ?= node
 # Extra arguments: make run ARGS="--idle-timeout 6s --idle-warning 3s", make test TESTFLAGS=-v.
 ARGS      ?=
 TESTFLAGS ?=
+# The same for Playwright: make test-browser BROWSERFLAGS="idle --headed".
+BROWSERFLAGS ?=
+
+# Prints where Chromium, or its kin, is. Nothing downloads one.
+CHROMIUM_PATH := { command -v "$${CHROMIUM:-chromium}" || command -v chromium-browser || command -v google-chrome; }
 
 LINT    := $(GO) tool -modfile=tools/go.mod golangci-lint
 PROFILE := coverage/go.coverprofile
@@ -14,8 +19,20 @@ JSSDK   := internal/identity/testdata/jssdk
 REDOCLY := handlers/testdata/redocly
 CLI     := tools/firebase
 CLIENT  := client
+SITE    := examples/dashboard
+E2E     := $(SITE)/e2e
 # npm writes this file last, so it is there and new when node_modules is what package-lock.json says.
-INSTALLED := $(addsuffix /node_modules/.package-lock.json,$(JSSDK) $(REDOCLY) $(CLI) $(CLIENT))
+INSTALLED := $(addsuffix /node_modules/.package-lock.json,$(JSSDK) $(REDOCLY) $(CLI) $(CLIENT) $(SITE) $(E2E))
+
+# What the client package and the dashboard are built from, so that they are built again when it has changed, and only then.
+CLIENT_FILES := $(shell find $(CLIENT)/src -type f) $(CLIENT)/package.json $(wildcard $(CLIENT)/tsconfig*.json)
+SITE_FILES   := $(shell find $(SITE) \( -name node_modules -o -name .next -o -path $(E2E) \) -prune -o -type f ! -name next-env.d.ts ! -name '*.tsbuildinfo' -print)
+SITE_BUILT   := $(SITE)/.next/BUILD_ID
+
+# What runs a program and the dashboard beside it, or nothing where there can be no dashboard: then the program runs alone.
+WITH_DASHBOARD := run=; if scripts/can-dashboard.sh; then \
+	if $(MAKE) --no-print-directory $(SITE_BUILT); then run='bin/run -node $(NODE) --'; \
+	else echo "vigil: without the dashboard: it could not be built, for the reason above" >&2; fi; fi
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -28,29 +45,30 @@ help: ## list these targets
 # --- use -------------------------------------------------------------------------------------------------------------
 
 .PHONY: run
-run: ## the whole product on this machine: needs Go alone; settings come from the environment or ARGS
-	@$(GO) build -o bin/vigil ./cmd/vigil && exec bin/vigil dev $(ARGS)
+run: ## the whole product on this machine: needs Go alone, and Node.js for the dashboard; settings come from the environment or ARGS
+	@$(GO) build -o bin/ ./cmd/vigil ./internal/run
+	@$(WITH_DASHBOARD); exec $$run bin/vigil dev $(ARGS)
 
 .PHONY: run-emulators
-run-emulators: can-node $(CLI)/node_modules/.package-lock.json can-emulate ## the service on Firebase's official emulators
-	@$(GO) build -o bin/vigil ./cmd/vigil && $(GO) build -o bin/run-emulators ./internal/firebasetest/run && exec bin/run-emulators -- $(ARGS)
+run-emulators: can-node $(CLI)/node_modules/.package-lock.json can-emulate ## the same on Firebase's official emulators
+	@$(GO) build -o bin/ ./cmd/vigil ./internal/run && $(GO) build -o bin/run-emulators ./internal/firebasetest/run
+	@$(WITH_DASHBOARD); exec $$run bin/run-emulators -- $(ARGS)
 
 .PHONY: build
 build: ## the programs, into bin/
 	$(GO) build -o bin/ ./cmd/...
 
 .PHONY: client
-client: can-node $(CLIENT)/node_modules/.package-lock.json ## the client package, into client/dist
-	cd $(CLIENT) && $(NPM) run build
+client: can-node $(CLIENT)/dist/core/index.js ## the client package, into client/dist
 
 # --- check -----------------------------------------------------------------------------------------------------------
 # Cheap checks come first and the tests last, so that a run ends with their summary.
 
 .PHONY: test
-test: can-race can-node can-script $(INSTALLED) can-emulate format vet lint lint-openapi test-client go-test ## everything, after installing what it needs
+test: can-race can-node can-script can-browse $(INSTALLED) can-emulate format vet lint lint-openapi test-client test-browser go-test ## everything, after installing what it needs
 
 .PHONY: check
-check: can-race can-emulate can-node can-script is-installed format vet lint lint-openapi test-client go-test ## the same without npm ci
+check: can-race can-emulate can-node can-script can-browse is-installed format vet lint lint-openapi test-client test-browser go-test ## the same without npm ci
 
 .PHONY: format
 format: ## fail on files that gofmt would change
@@ -89,6 +107,11 @@ go-test:
 	set -x; FIRESTORE_EMULATOR_JAR="$$jar" $(GO) test -race -shuffle=on -timeout=15m -coverprofile=$(PROFILE) $(TESTFLAGS) ./...
 	@scripts/coverage.sh -q $(PROFILE)
 
+.PHONY: test-browser
+test-browser: can-node can-browse $(SITE_BUILT) $(E2E)/node_modules/.package-lock.json ## the dashboard in a real browser, against `vigil dev`
+	@$(GO) build -o bin/vigil ./cmd/vigil
+	cd $(E2E) && CHROMIUM="$$($(CHROMIUM_PATH))" $(NODE) node_modules/@playwright/test/cli.js test $(BROWSERFLAGS)
+
 .PHONY: test-official-emulators
 test-official-emulators: can-race can-node $(INSTALLED) can-emulate ## the tests on Firebase's official emulators alone, which are part of test
 	@jar=$$(scripts/firestore-emulator.sh) || exit 1; \
@@ -100,7 +123,7 @@ cover: ## the last test run's coverage by package, and whether it is enough
 
 .PHONY: clean
 clean: ## remove what the targets above have made
-	rm -rf bin coverage $(CLIENT)/dist $(CLIENT)/docs $(dir $(INSTALLED))
+	rm -rf bin coverage $(CLIENT)/dist $(CLIENT)/docs $(SITE)/.next $(E2E)/test-results $(dir $(INSTALLED))
 
 # --- what the tests need ---------------------------------------------------------------------------------------------
 
@@ -108,6 +131,10 @@ clean: ## remove what the targets above have made
 can-race:
 	@command -v $$($(GO) env CC) >/dev/null || \
 		{ echo "vigil: no C compiler: the tests run under Go's race detector, which needs one (gcc or clang)" >&2; exit 1; }
+
+.PHONY: can-browse
+can-browse:
+	@$(CHROMIUM_PATH) >/dev/null || { echo "vigil: no Chromium: the dashboard's tests drive one (apt-get install chromium, or CHROMIUM=/path/to/chrome)" >&2; exit 1; }
 
 .PHONY: can-emulate
 can-emulate:
@@ -126,10 +153,20 @@ can-script:
 
 .PHONY: is-installed
 is-installed:
-	@for folder in $(JSSDK) $(REDOCLY) $(CLI) $(CLIENT); do \
+	@for folder in $(INSTALLED:/node_modules/.package-lock.json=); do \
 		[ -f $$folder/node_modules/.package-lock.json ] && [ ! $$folder/package-lock.json -nt $$folder/node_modules/.package-lock.json ] || \
 		{ echo "vigil: $$folder/node_modules is not what package-lock.json says: run 'make test', which installs it" >&2; exit 1; }; done
 
 $(INSTALLED): %/node_modules/.package-lock.json: %/package-lock.json
 	cd $* && $(NPM) ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# --- the dashboard and the package that it is built with ---------------------------------------------------------------
+
+$(CLIENT)/dist/core/index.js: $(CLIENT)/node_modules/.package-lock.json $(CLIENT_FILES)
+	cd $(CLIENT) && $(NPM) run --silent build
+	@touch $@
+
+$(SITE_BUILT): $(SITE)/node_modules/.package-lock.json $(CLIENT)/dist/core/index.js $(SITE_FILES)
+	cd $(SITE) && NEXT_TELEMETRY_DISABLED=1 $(NPM) run --silent build
 	@touch $@

@@ -68,6 +68,11 @@ var rooms = map[string]row{
 		forTests: true,
 		why:      "it runs the service as a program beside the official emulators, as a user does: it knows none of its packages",
 	},
+	"internal/run": {
+		ours:     []string{"internal/tied"},
+		forTests: true,
+		why:      "it runs the service and the dashboard as programs, as a user does: it knows none of their packages",
+	},
 	"internal/tied": {
 		libraries: []string{},
 		forTests:  true,

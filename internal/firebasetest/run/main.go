@@ -91,12 +91,16 @@ type service struct {
 // serve starts the service on the emulators. What the environment sets for it holds, apart from where Firebase is.
 func serve(ctx context.Context, command []string, emulators *firebasetest.Emulators) (*service, error) {
 	addr := defaults("ADDR", "127.0.0.1:8080")
+	port := "3000" // the dashboard's
+	if set := os.Getenv("PORT"); set != "" {
+		port = set
+	}
 	s := &service{url: "http://" + strings.TrimPrefix(addr, "ADDR=")}
 	s.process = exec.CommandContext(context.WithoutCancel(ctx), command[0], command[1:]...)
 	s.process.Env = append(os.Environ(), addr,
 		"FIREBASE_PROJECT_ID="+firebasetest.Project, "ALLOW_EMULATORS=true",
 		"FIREBASE_AUTH_EMULATOR_HOST="+emulators.AuthHost(), "FIRESTORE_EMULATOR_HOST="+emulators.FirestoreHost(),
-		defaults("ALLOWED_ORIGINS", "http://localhost:3000,http://127.0.0.1:3000,http://localhost:5173,http://127.0.0.1:5173"),
+		defaults("ALLOWED_ORIGINS", "http://localhost:"+port+",http://127.0.0.1:"+port+",http://localhost:5173,http://127.0.0.1:5173"),
 		defaults("LOG_FORMAT", "text"))
 	s.process.Stdout, s.process.Stderr = os.Stderr, os.Stderr
 	var err error
