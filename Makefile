@@ -13,8 +13,9 @@ PROFILE := coverage/go.coverprofile
 JSSDK   := internal/identity/testdata/jssdk
 REDOCLY := handlers/testdata/redocly
 CLI     := tools/firebase
+CLIENT  := client
 # npm writes this file last, so it is there and new when node_modules is what package-lock.json says.
-INSTALLED := $(addsuffix /node_modules/.package-lock.json,$(JSSDK) $(REDOCLY) $(CLI))
+INSTALLED := $(addsuffix /node_modules/.package-lock.json,$(JSSDK) $(REDOCLY) $(CLI) $(CLIENT))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -38,14 +39,18 @@ run-emulators: can-node $(CLI)/node_modules/.package-lock.json can-emulate ## th
 build: ## the programs, into bin/
 	$(GO) build -o bin/ ./cmd/...
 
+.PHONY: client
+client: can-node $(CLIENT)/node_modules/.package-lock.json ## the client package, into client/dist
+	cd $(CLIENT) && $(NPM) run build
+
 # --- check -----------------------------------------------------------------------------------------------------------
 # Cheap checks come first and the tests last, so that a run ends with their summary.
 
 .PHONY: test
-test: can-race can-node can-script $(INSTALLED) can-emulate format vet lint lint-openapi go-test ## everything, after installing what it needs
+test: can-race can-node can-script $(INSTALLED) can-emulate format vet lint lint-openapi test-client go-test ## everything, after installing what it needs
 
 .PHONY: check
-check: can-race can-emulate can-node can-script is-installed format vet lint lint-openapi go-test ## the same without npm ci
+check: can-race can-emulate can-node can-script is-installed format vet lint lint-openapi test-client go-test ## the same without npm ci
 
 .PHONY: format
 format: ## fail on files that gofmt would change
@@ -69,6 +74,10 @@ lint-openapi: $(REDOCLY)/node_modules/.package-lock.json ## an independent linte
 	@mkdir -p bin && $(GO) run ./cmd/vigil openapi >bin/openapi.json
 	cd $(REDOCLY) && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(NODE) node_modules/@redocly/cli/bin/cli.js lint $(CURDIR)/bin/openapi.json
 
+.PHONY: test-client
+test-client: $(CLIENT)/node_modules/.package-lock.json ## the client package: tests, types, what it exports, its size, its API reference
+	cd $(CLIENT) && $(NPM) test && GO=$(GO) $(NPM) run check
+
 .PHONY: lint-deploy
 lint-deploy: ## the scripts of deploy/gcloud and their commands; needs ShellCheck and gcloud, and is not part of test
 	@scripts/lint-deploy.sh
@@ -91,7 +100,7 @@ cover: ## the last test run's coverage by package, and whether it is enough
 
 .PHONY: clean
 clean: ## remove what the targets above have made
-	rm -rf bin coverage $(JSSDK)/node_modules $(REDOCLY)/node_modules $(CLI)/node_modules
+	rm -rf bin coverage $(CLIENT)/dist $(CLIENT)/docs $(dir $(INSTALLED))
 
 # --- what the tests need ---------------------------------------------------------------------------------------------
 
@@ -107,9 +116,9 @@ can-emulate:
 .PHONY: can-node
 can-node:
 	@command -v $(NODE) >/dev/null && command -v $(NPM) >/dev/null || \
-		{ echo "vigil: no Node.js: the Firebase CLI, the Firebase client SDK in tests and a linter need Node 20 or newer, with npm" >&2; exit 1; }
+		{ echo "vigil: no Node.js: the client package, the Firebase CLI, the Firebase client SDK in tests and a linter need Node 20 or newer, with npm" >&2; exit 1; }
 	@major=$$($(NODE) -p 'process.versions.node.split(".")[0]') && [ "$$major" -ge 20 ] || \
-		{ echo "vigil: Node $$major is too old: the Firebase CLI, the Firebase client SDK in tests and a linter need Node 20 or newer" >&2; exit 1; }
+		{ echo "vigil: Node $$major is too old: the client package, the Firebase CLI, the Firebase client SDK in tests and a linter need Node 20 or newer" >&2; exit 1; }
 
 .PHONY: can-script
 can-script:
@@ -117,7 +126,7 @@ can-script:
 
 .PHONY: is-installed
 is-installed:
-	@for folder in $(JSSDK) $(REDOCLY) $(CLI); do \
+	@for folder in $(JSSDK) $(REDOCLY) $(CLI) $(CLIENT); do \
 		[ -f $$folder/node_modules/.package-lock.json ] && [ ! $$folder/package-lock.json -nt $$folder/node_modules/.package-lock.json ] || \
 		{ echo "vigil: $$folder/node_modules is not what package-lock.json says: run 'make test', which installs it" >&2; exit 1; }; done
 

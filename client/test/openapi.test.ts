@@ -1,0 +1,13 @@
+import { expectTypeOf, test } from 'vitest';
+import type { components } from '../src/core/openapi.js';
+import type { EndReason, SecurityAlert, Session, VigilError } from '../src/core/index.js';
+
+type Schemas = components['schemas'];
+
+// The compiler is what fails here: `tsc`, as part of `npm run check`.
+test('the types written by hand are those of the service’s description', () => {
+  expectTypeOf<Session>().toEqualTypeOf<Schemas['Session']>();
+  expectTypeOf<EndReason>().toEqualTypeOf<Schemas['Reason']>();
+  expectTypeOf<Schemas['Alert']>().toExtend<SecurityAlert>();
+  expectTypeOf<Schemas['Problem']>().toExtend<Pick<VigilError['details'], 'reason' | 'maxAge' | 'requestId' | 'errors'>>();
+});
