@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -188,6 +189,25 @@ func TestNginxDeletesWhatClientsCallThemselves(t *testing.T) {
 	refused(t, f.raw("GET /page HTTP/1.1\r\nHost: 127.0.0.1\r\n"+lines.String()+"\r\n"), "token_missing")
 	if a := f.raw("GET /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Vigil-User : admin\r\n\r\n"); a.status != http.StatusBadRequest {
 		t.Errorf("a name with a space: %d", a.status)
+	}
+}
+
+// With the module that the example names, no name that begins so passes, also none that Vigil may use one day.
+func TestNginxDeletesEveryNameWithHeadersMore(t *testing.T) {
+	const module = "/usr/lib/nginx/modules/ngx_http_headers_more_filter_module.so"
+	if _, err := os.Stat(module); err != nil {
+		t.Fatal("no module headers-more: a line of nginx.conf is tried with it (apt-get install libnginx-mod-http-headers-more-filter)")
+	}
+	v := newVigil(t)
+	f := newFront(t, trim(v.api), "#more_clear_input_headers", "more_clear_input_headers", "events {}", "load_module "+module+"; events {}")
+	uid, token, _ := v.begin("nina@example.com")
+	for path, want := range map[string]string{"/page": uid, "/sign-in": ""} {
+		header := bearer(token)
+		header["X-Vigil-Role"], header["x-vigil-user"] = []string{"admin"}, []string{"admin"}
+		got := f.get(path, header).seen(t)
+		if got.Header.Get("X-Vigil-Role") != "" || got.Header.Get("X-Vigil-User") != want {
+			t.Errorf("%s: the application gets %v", path, got.Header)
+		}
 	}
 }
 
