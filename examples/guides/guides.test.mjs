@@ -10,7 +10,7 @@ const pinned = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
 const ours = { ...pinned.dependencies, ...pinned.devDependencies };
 
 /** A warning at once, and an end soon after: `IDLE_TIMEOUT` of the guides is made for people. */
-const hasty = { IDLE_TIMEOUT: '6s', IDLE_WARNING: '5s' };
+const hasty = { IDLE_TIMEOUT: '10s', IDLE_WARNING: '8s' };
 
 let chromium;
 before(async () => {

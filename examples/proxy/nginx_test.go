@@ -293,6 +293,14 @@ func TestNginxKnowsEveryAnswer(t *testing.T) {
 			t.Errorf("got %d", a.status)
 		}
 	})
+	t.Run("none in time", func(t *testing.T) {
+		f := newFront(t, trim(fake.URL), "proxy_read_timeout 5s;", "proxy_read_timeout 50ms;")
+		handler := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+		answers.Store(&handler)
+		if a := f.get("/page", bearer("a token")); a.status != http.StatusServiceUnavailable || a.fields()["code"] != "unavailable" {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
+	})
 	t.Run("a session that begins after the refusal", func(t *testing.T) {
 		var asked atomic.Int32
 		handler := func(w http.ResponseWriter, _ *http.Request) {
