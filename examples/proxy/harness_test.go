@@ -167,7 +167,7 @@ func (a answer) seen(t *testing.T) *http.Request {
 	if err := json.Unmarshal([]byte(a.body), &r); err != nil || a.status != http.StatusOK {
 		t.Fatalf("the application has not answered: %d %s", a.status, a.body)
 	}
-	request := httptest.NewRequest(r.Method, r.Path, strings.NewReader(r.Body))
+	request := httptest.NewRequestWithContext(t.Context(), r.Method, r.Path, strings.NewReader(r.Body))
 	request.Header = r.Header
 	return request
 }
