@@ -57,6 +57,7 @@ export function openLink(p: Platform, url: string, token: string, on: LinkEvents
     watchdog = p.setTimeout(() => lost(1006), ms);
   };
   const beat = (interval: number) => {
+    p.clearTimeout(heart);
     due = p.now() + interval;
     heart = p.setTimeout(() => {
       link.stir();

@@ -1,13 +1,15 @@
 import { watchActivity, type Watch } from './activity.js';
+import { createClock, type Times } from './clock.js';
 import { cookie } from './cookie.js';
 import { VigilError } from './error.js';
 import { call, endOf } from './http.js';
+import { watchPage, type Page } from './page.js';
 import { browser } from './platform.js';
 import { openLink, type Link } from './socket.js';
 import { createStore, safely } from './store.js';
 import { claims } from './token.js';
 import type { EndReason, Platform, SecurityAlert, Session, Vigil, VigilEvents, VigilOptions, VigilState } from './types.js';
-import type { ServerFrame } from './wire.js';
+import type { ServerFrame, ServerFrameOf } from './wire.js';
 
 const BACKOFF_BASE = 500; // before the first attempt at most this, in milliseconds; each doubles it
 const BACKOFF_CAP = 30_000;
@@ -15,8 +17,7 @@ const STABLE = 10_000; // a connection that has lasted this long was good: the n
 const REGISTER_TIMEOUT = 30_000;
 const REPLACED_TRIES = 5; // another tab's new sign-in reaches this one within a second or so
 const REVOKED_WAIT = 1000; // for the socket to say why, which HTTP does not
-const STAY = 15_000; // a wish to stay is made good after a reconnection within this time
-const LONGEST_TIMER = 2 ** 31 - 1;
+const STAY = 30_000; // a wish to stay is made good after a reconnection within this time
 
 /** The ends that a new sign-in of this browser brings about: the old one is over, the person is not signed out. */
 const MAY_MOVE: readonly EndReason[] = ['replaced', 'tokens_revoked'];
@@ -47,16 +48,14 @@ export function createVigil(options: VigilOptions): Vigil {
   const base = new URL(options.url).href.replace(/\/+$/, '');
   const store = createStore(IDLE);
   const listeners = new Map<string, Set<(event: never) => void>>();
-  const cleanups: (() => void)[] = [];
 
   let p: Platform;
   let running = false;
   let turn = 0; // of the attempt that counts: whatever else is under way is told by it that it is late
   let link: Link | undefined;
   let retryTimer: unknown;
-  let deadlineTimer: unknown;
   let activity: Watch;
-  let channel: InstanceType<NonNullable<Platform['BroadcastChannel']>> | undefined;
+  let page: Page;
   let signIn = ''; // of the latest token
   let registering: Promise<void> | undefined;
   let registrations = 0; // since the last ready
@@ -72,12 +71,12 @@ export function createVigil(options: VigilOptions): Vigil {
 
   const platform = () => (p ??= browser(options.platform));
   const getToken = async (fresh: boolean) => options.getToken(fresh);
-  const now = () => platform().now() + store.get().offset;
+  const clock = createClock(platform, store, wake);
   const emit = <T extends keyof VigilEvents>(type: T, event: VigilEvents[T]) => {
     for (const listener of [...(listeners.get(type) ?? [])]) safely(listener as (event: VigilEvents[T]) => void, event);
   };
   const mirror = (token: string | null) => {
-    if (options.cookie) p.document.cookie = cookie(options.cookie, token, now());
+    if (options.cookie) p.document.cookie = cookie(options.cookie, token, clock.now());
   };
 
   /** Takes note of a token, and reports whether it is of another sign-in than the one before. */
@@ -104,8 +103,9 @@ export function createVigil(options: VigilOptions): Vigil {
   function halt(patch: Partial<VigilState>) {
     running = false;
     drop();
-    p.clearTimeout(deadlineTimer);
-    for (const cleanup of cleanups.splice(0)) cleanup();
+    clock.stop();
+    activity.stop();
+    page.stop();
     mirror(null);
     store.set({ ...IDLE, offset: store.get().offset, ...patch });
   }
@@ -113,7 +113,7 @@ export function createVigil(options: VigilOptions): Vigil {
   function end(reason: EndReason, tell = true) {
     if (!running) return;
     const { session } = store.get();
-    if (tell && session) channel?.postMessage({ sessionId: session.id, reason });
+    if (tell && session) page.tell(session.id, reason);
     halt({ status: 'ended', ended: reason });
     emit('ended', { reason });
     safely(async () => options.onEnded?.(reason));
@@ -224,63 +224,32 @@ export function createVigil(options: VigilOptions): Vigil {
     retry(error);
   }
 
-  /** Learns the server's clock from a time that it told between two moments of this one. */
-  function synchronise(serverTime: string, sent: number) {
-    const received = p.now();
-    const offset = Date.parse(serverTime) - (sent + received) / 2;
-    const bound = Math.max(1, (received - sent) / 2);
-    // Only what the new sample rules out is corrected, so that a countdown does not tremble.
-    if (received >= sent && Math.abs(offset - store.get().offset) > bound) store.set({ offset });
-  }
-
-  function deadlines(warnAt: number, idleDeadline: number, expiresAt = store.get().expiresAt, more?: Partial<VigilState>) {
-    store.set({ warnAt, idleDeadline, expiresAt, warning: now() >= warnAt ? { deadline: idleDeadline } : null, ...more });
-    p.clearTimeout(deadlineTimer);
-    const left = Math.min(idleDeadline, expiresAt ?? Infinity) - now();
-    // Whether it is over is the server's to say: it is asked.
-    deadlineTimer = p.setTimeout(wake, Math.min(Math.max(left, 0) + 1000, LONGEST_TIMER));
-  }
-
-  const onTimes = (times: { warnAt: string; idleDeadline: string; expiresAt?: string }, more?: Partial<VigilState>) =>
-    deadlines(
-      Date.parse(times.warnAt),
-      Date.parse(times.idleDeadline),
-      times.expiresAt === undefined ? undefined : Date.parse(times.expiresAt),
-      more,
-    );
-
-  function ready(message: Extract<ServerFrame, { type: 'ready' }>, sent: number) {
+  function ready(message: ServerFrameOf<'ready'>, sent: number) {
     registrations = replaced = 0;
     readyAt = p.now();
-    synchronise(message.serverTime, sent);
-    onTimes(message, { status: 'live', session: message.session, error: null });
+    clock.synchronise(message.serverTime, sent);
+    clock.take(message, { status: 'live', session: message.session, error: null });
     if (readyAt - stayAt < STAY) link!.send({ type: 'activity' });
   }
 
   function frame(message: ServerFrame) {
-    const state = store.get();
     stayAt = 0;
     switch (message.type) {
-      case 'pong': {
-        if (typeof message.timestamp === 'number') synchronise(message.serverTime, message.timestamp);
-        const idleDeadline = Date.parse(message.idleDeadline);
-        const moved = idleDeadline - state.idleDeadline!;
-        if (moved > 0) deadlines(state.warnAt! + moved, idleDeadline);
+      case 'pong':
+        if (typeof message.timestamp === 'number') clock.synchronise(message.serverTime, message.timestamp);
+        clock.idle(message.idleDeadline);
         if (message.tokenValid) renewing = false;
         else if (!renewing) {
           renewing = true;
           void beat(true);
         }
         break;
-      }
-      case 'idle_warning': {
-        const deadline = Date.parse(message.idleDeadline);
+      case 'idle_warning':
         activity.rearm();
-        deadlines(Math.min(state.warnAt!, now()), deadline);
+        clock.warn(message.idleDeadline);
         break;
-      }
       case 'idle_reset':
-        onTimes(message);
+        clock.take(message);
         break;
       case 'session_revoked':
         void over(message.reason);
@@ -324,11 +293,6 @@ export function createVigil(options: VigilOptions): Vigil {
     } else if (!registering) void connect();
   }
 
-  function listen(target: EventTarget, type: string, listener: (event: Event) => void) {
-    target.addEventListener(type, listener);
-    cleanups.push(() => target.removeEventListener(type, listener));
-  }
-
   function open() {
     activity = watchActivity(p, () => {
       if (!link?.live) return false;
@@ -336,22 +300,21 @@ export function createVigil(options: VigilOptions): Vigil {
       link.send({ type: 'activity' });
       return true;
     });
-    channel = p.BroadcastChannel ? new p.BroadcastChannel('vigil') : undefined;
-    if (channel)
-      channel.onmessage = ({ data }) => {
-        if (data?.sessionId && data.sessionId === store.get().session?.id) end(data.reason, false);
-      };
-    cleanups.push(activity.stop, () => channel?.close());
-    listen(p.document, 'visibilitychange', () => p.document.visibilityState !== 'hidden' && wake());
-    listen(p.document, 'resume', wake);
-    listen(p.window, 'pageshow', wake);
-    // A page with an open socket is not kept for going back.
-    listen(p.window, 'pagehide', drop);
-    listen(p.window, 'offline', () => retry(new VigilError(0, 'unavailable', 'offline')));
-    listen(p.window, 'online', () => {
-      attempts = 0;
-      if (link?.live) link.check();
-      else retry(store.get().error ?? new VigilError(0, 'unavailable', 'online'));
+    page = watchPage(p, {
+      wake,
+      hide() {
+        drop(); // a page with an open socket is not kept for going back
+        lostAt = 0;
+      },
+      offline: () => retry(new VigilError(0, 'unavailable', 'offline')),
+      online() {
+        attempts = 0;
+        if (link?.live) link.check();
+        else retry(store.get().error ?? new VigilError(0, 'unavailable', 'online'));
+      },
+      ended(sessionId, reason) {
+        if (sessionId === store.get().session?.id) end(reason, false);
+      },
     });
   }
 
@@ -406,13 +369,16 @@ export function createVigil(options: VigilOptions): Vigil {
     stop() {
       if (running) halt({});
     },
-    now,
+    now: clock.now,
     async stayActive() {
       if (link?.live) {
         stayAt = p.now();
         link.send({ type: 'activity' });
         link.check();
-      } else onTimes(await request('POST', '/v1/sessions/current/activity'));
+        return;
+      }
+      const times = await request<Times>('POST', '/v1/sessions/current/activity');
+      if (running) clock.take(times);
     },
     sessions: async (all) => (await request<{ sessions: Session[] }>('GET', `/v1/sessions${all ? '?status=all' : ''}`)).sessions,
     async end(sessionId) {
