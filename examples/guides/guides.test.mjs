@@ -127,6 +127,7 @@ test('docs/without-react.md', async (t) => {
     await signIn(two);
     await one.getByRole('listitem').getByRole('button', { name: 'Sign out' }).click();
     await two.getByText('You were signed out: revoked.').waitFor();
+    await one.getByRole('listitem').nth(1).waitFor({ state: 'detached' });
     await one.getByRole('button', { name: 'Sign out', exact: true }).click();
     await one.getByLabel('Password').waitFor();
   });
