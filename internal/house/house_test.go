@@ -124,6 +124,7 @@ var rooms = map[string]row{
 		ours: []string{"handlers", "internal/live", "internal/mail", "internal/session"},
 		why:  "it knows what can be set, and opens nothing",
 	},
+	"examples/proxy":      {forTests: true, why: "configuration of proxies and its tests: there is nothing in it to import"},
 	"deploy/gcloud":       {forTests: true, why: "scripts and their tests: there is nothing in it to import"},
 	"cmd/internal/wiring": {anyOfOurs: true, why: "cmd alone wires, and what two commands wire alike is here"},
 }
