@@ -21,8 +21,9 @@ CLI     := tools/firebase
 CLIENT  := client
 SITE    := examples/dashboard
 E2E     := $(SITE)/e2e
+GUIDES  := examples/guides
 # npm writes this file last, so it is there and new when node_modules is what package-lock.json says.
-INSTALLED := $(addsuffix /node_modules/.package-lock.json,$(JSSDK) $(REDOCLY) $(CLI) $(CLIENT) $(SITE) $(E2E))
+INSTALLED := $(addsuffix /node_modules/.package-lock.json,$(JSSDK) $(REDOCLY) $(CLI) $(CLIENT) $(SITE) $(E2E) $(GUIDES))
 
 # What the client package and the dashboard are built from, so that they are built again when it has changed, and only then.
 CLIENT_FILES := $(shell find $(CLIENT)/src -type f) $(CLIENT)/package.json $(wildcard $(CLIENT)/tsconfig*.json)
@@ -65,10 +66,10 @@ client: can-node $(CLIENT)/dist/core/index.js ## the client package, into client
 # Cheap checks come first and the tests last, so that a run ends with their summary.
 
 .PHONY: test
-test: can-race can-node can-script can-browse $(INSTALLED) can-emulate format vet lint lint-openapi test-client test-browser go-test ## everything, after installing what it needs
+test: can-race can-node can-script can-browse can-proxy $(INSTALLED) can-emulate format vet lint lint-openapi test-client test-browser test-guides go-test ## everything, after installing what it needs
 
 .PHONY: check
-check: can-race can-emulate can-node can-script can-browse is-installed format vet lint lint-openapi test-client test-browser go-test ## the same without npm ci
+check: can-race can-emulate can-node can-script can-browse can-proxy is-installed format vet lint lint-openapi test-client test-browser test-guides go-test ## the same without npm ci
 
 .PHONY: format
 format: ## fail on files that gofmt would change
@@ -95,6 +96,11 @@ lint-openapi: $(REDOCLY)/node_modules/.package-lock.json ## an independent linte
 .PHONY: test-client
 test-client: $(CLIENT)/node_modules/.package-lock.json ## the client package: tests, types, what it exports, its size, its API reference
 	cd $(CLIENT) && $(NPM) test && GO=$(GO) $(NPM) run check
+
+.PHONY: test-guides
+test-guides: can-node can-browse $(CLIENT)/dist/core/index.js $(GUIDES)/node_modules/.package-lock.json ## the code in docs/nextjs.md and docs/without-react.md, word for word
+	@$(GO) build -o bin/vigil ./cmd/vigil
+	cd $(GUIDES) && CHROMIUM="$$($(CHROMIUM_PATH))" $(NPM) test
 
 .PHONY: lint-deploy
 lint-deploy: ## the scripts of deploy/gcloud and their commands; needs ShellCheck and gcloud, and is not part of test
@@ -150,6 +156,10 @@ can-node:
 .PHONY: can-script
 can-script:
 	@command -v jq >/dev/null || { echo "vigil: no jq: the tests run the deployment's scripts, which need it (apt-get install jq)" >&2; exit 1; }
+
+.PHONY: can-proxy
+can-proxy:
+	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || { echo "vigil: no nginx: the tests try the example's configuration with it (apt-get install nginx-light libnginx-mod-http-headers-more-filter)" >&2; exit 1; }
 
 .PHONY: is-installed
 is-installed:
