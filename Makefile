@@ -100,7 +100,7 @@ test-client: $(CLIENT)/node_modules/.package-lock.json ## the client package: te
 .PHONY: test-guides
 test-guides: can-node can-browse $(CLIENT)/dist/core/index.js $(GUIDES)/node_modules/.package-lock.json ## the code in docs/nextjs.md and docs/without-react.md, word for word
 	@$(GO) build -o bin/vigil ./cmd/vigil
-	cd $(GUIDES) && CHROMIUM="$$($(CHROMIUM_PATH))" $(NPM) test
+	cd $(GUIDES) && VIGIL=$(CURDIR)/bin/vigil CHROMIUM="$$($(CHROMIUM_PATH))" $(NPM) test
 
 .PHONY: lint-deploy
 lint-deploy: ## the scripts of deploy/gcloud and their commands; needs ShellCheck and gcloud, and is not part of test
