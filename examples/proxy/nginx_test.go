@@ -221,6 +221,10 @@ func TestNginxPassesOnOnlyWhatWasChecked(t *testing.T) {
 	if got.Header.Get("Upgrade") != "" {
 		t.Errorf("the application is asked for %q", got.Header.Get("Upgrade"))
 	}
+	got = f.raw("GET /page HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nAuthorization: Bearer " + token + "\r\n\r\n").seen(t)
+	if got.Header.Get("Upgrade") != "websocket" || got.Header.Get("Connection") != "upgrade" {
+		t.Errorf("a WebSocket of the application is not asked for: %v", got.Header)
+	}
 	a := f.raw("GET /page HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer " + token + "\r\nAuthorization: Bearer " + other + "\r\n\r\n")
 	if a.status == http.StatusBadRequest {
 		return // newer versions of nginx refuse it themselves
