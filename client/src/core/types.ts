@@ -113,11 +113,14 @@ export interface VigilOptions {
 
 /** What the client takes from the browser. */
 export interface Platform {
+  /** For requests to the service. */
   fetch: typeof globalThis.fetch;
   WebSocket: new (url: string) => Pick<WebSocket, 'send' | 'close' | 'onopen' | 'onmessage' | 'onclose'>;
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Calls back once, in so many milliseconds. */
   setTimeout(callback: () => void, ms: number): unknown;
+  /** Takes back what `setTimeout` has returned. */
   clearTimeout(handle: unknown): void;
   /** From 0 to 1, for jitter. */
   random(): number;
@@ -136,6 +139,7 @@ export interface Vigil {
   getState(): VigilState;
   /** Calls the listener after every change of the state, until the function that it returns is called. */
   subscribe(listener: () => void): () => void;
+  /** Calls the listener for each event of the type, until the function that it returns is called. */
   on<T extends keyof VigilEvents>(type: T, listener: (event: VigilEvents[T]) => void): () => void;
   /**
    * Somebody has signed in: begins their session, or finds it, and holds a socket. Safe to call again; after a re-authentication it

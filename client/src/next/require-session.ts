@@ -6,6 +6,7 @@ declare const process: { env: { VIGIL_URL?: string } };
 
 /** `Headers`, or what `headers()` of `next/headers` resolves to. */
 export interface HeadersLike {
+  /** The value of a header in any case, several joined by commas; null if there is none. */
   get(name: string): string | null;
 }
 

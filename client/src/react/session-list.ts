@@ -80,10 +80,7 @@ export function createSessionList(client: Vigil): SessionList {
     const changed = session?.id !== sessionId;
     live = status === 'live';
     sessionId = session?.id;
-    if (known.owner !== owner()) {
-      stale = true;
-      set(blank(owner()));
-    }
+    if (known.owner !== owner()) set(blank(owner()));
     if (owner() && (joined || changed)) void refresh();
   }
 

@@ -132,10 +132,15 @@ describe('of the request', () => {
     const { headers } = asked[0]!;
     for (const name of Object.keys(headers)) expect(['authorization', 'host', 'connection', 'accept', 'accept-language', 'sec-fetch-mode', 'user-agent', 'accept-encoding', 'cache-control', 'pragma']).toContain(name);
     expect(headers['user-agent']).not.toBe('Mozilla');
+    expect(headers['cache-control']).toBe('no-cache'); // Next.js must not answer it from its cache either
   });
 
-  test('a 204 without a session is none, whatever the client sent', async () => {
-    answer = (_, response) => response.writeHead(204).end();
+  const whole = { 'X-Vigil-User': 'ana', 'X-Vigil-Session': 'f00d', 'X-Vigil-Auth-Time': '1' };
+  test.each([
+    {}, { ...whole, 'X-Vigil-User': '' }, { ...whole, 'X-Vigil-Session': '' }, { ...whole, 'X-Vigil-Auth-Time': '' }, { ...whole, 'X-Vigil-Auth-Time': 'now' },
+    { ...whole, 'X-Vigil-User': '%' },
+  ])('a 204 without a session is none, whatever the client sent: %o', async (headers) => {
+    answer = (_, response) => response.writeHead(204, headers).end();
     expect(await refused({ ...ana, 'x-vigil-user': 'boss', 'x-vigil-session': 'beef', 'x-vigil-auth-time': '9' })).toMatchObject({ status: 503 });
   });
 
@@ -214,6 +219,11 @@ describe('signs nobody out', () => {
     answer = (_, response) => response.writeHead(status, { Location: `${url}/elsewhere`, 'Retry-After': 'Sat, 31 Jan 2026 09:00:00 GMT' }).end('<p>');
     await unavailable();
     expect(asked).toHaveLength(1); // the token goes nowhere else
+  });
+
+  test('when there is no such path', async () => {
+    answer = refuses(404, { code: 'not_found' });
+    await unavailable();
   });
 
   test.each(['<p>Who are you?</p>', '"no"', 'null', '{"status":401}'])('when a 401 is not the service’s: %s', async (body) => {

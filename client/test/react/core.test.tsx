@@ -1,0 +1,88 @@
+// @vitest-environment jsdom
+import { act, cleanup, renderHook } from '@testing-library/react';
+import { StrictMode, type ReactNode } from 'react';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { useIdleWarning, useRecentAuth, useSessions, useVigil, VigilProvider } from '../../src/react/index.js';
+import { Browser, pass, sleep, Tab } from '../core/browser.js';
+import { Server, sessionId } from '../core/server.js';
+
+// The hooks on the client itself, rather than on the one that plays it.
+
+let server: Server;
+let browser: Browser;
+let tab: Tab;
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: Date.parse('2026-01-02T03:04:05.678Z') });
+  server = new Server();
+  browser = new Browser(server);
+  tab = new Tab(browser);
+});
+
+afterEach(() => {
+  cleanup();
+  vi.useRealTimers();
+});
+
+const Around = ({ children }: { children: ReactNode }) => (
+  <StrictMode>
+    <VigilProvider client={tab.vigil}>{children}</VigilProvider>
+  </StrictMode>
+);
+
+const show = <T,>(hook: () => T) => renderHook(hook, { wrapper: Around }).result;
+
+const signIn = () => act(async () => void (await tab.live()));
+
+test('a page from the sign-in to the end', async () => {
+  const shown = show(() => ({ ...useVigil(), list: useSessions(), idle: useIdleWarning() }));
+  await signIn();
+  expect(shown.current).toMatchObject({ status: 'live', list: { loading: false, error: null }, idle: { open: false } });
+  expect(shown.current.list.sessions).toMatchObject([{ id: shown.current.session!.id }]);
+  expect(server.requests.filter(({ method, path }) => method === 'GET' && path === '/v1/sessions')).toHaveLength(1);
+
+  const other = server.begin({ sub: 'ana', auth_time: 1 }).session;
+  await act(async () => (server.peer.push({ type: 'session_started', session: other }), await pass(100)));
+  expect(shown.current.list.sessions).toHaveLength(2);
+  await act(async () => void (await Promise.all([shown.current.list.end(other.id), pass(100)])));
+  expect(shown.current.list.sessions).toHaveLength(1);
+
+  await act(async () => (sleep(28 * 60_000), server.warn(shown.current.session!.id), await pass(100)));
+  expect(shown.current.idle).toMatchObject({ open: true, remaining: 120_000 });
+  await act(() => pass(30_000));
+  expect(shown.current.idle.remaining).toBe(90_000);
+  await act(async () => void (await Promise.all([shown.current.idle.stayActive(), pass(100)])));
+  expect(shown.current.idle).toMatchObject({ open: false, remaining: 0 });
+
+  await act(async () => (server.end(shown.current.session!.id, 'admin_revoked'), await pass(100)));
+  expect(shown.current).toMatchObject({ status: 'ended', ended: 'admin_revoked', list: { sessions: [], loading: false } });
+});
+
+test('a re-authentication on the way is a new session, and the operation goes through', async () => {
+  const shown = show(() => ({
+    ...useVigil(),
+    list: useSessions(),
+    withRecentAuth: useRecentAuth(async () => browser.reauthenticate()),
+  }));
+  await signIn();
+  const before = shown.current.session!.id;
+  await act(() => pass(600_000));
+  const old = browser.signIn!;
+  const answers: number[] = [];
+  server.intercept = (_, path) => {
+    if (path !== '/v1/account/email') return undefined;
+    const answer = browser.signIn === old ? server.problem(401, 'reauth_required', { maxAge: 300 })
+      : server.sessions.has(sessionId(browser.signIn!)) ? new Response(null, { status: 204 })
+      : server.problem(401, 'session_required');
+    answers.push(answer.status);
+    return answer;
+  };
+
+  const change = shown.current.withRecentAuth(() => tab.vigil.request('PUT', '/v1/account/email', { email: 'ana@example.org' }));
+  await act(async () => void (await Promise.all([change, pass(2000)])));
+  expect(answers).toEqual([401, 401, 204]); // not recent, not registered yet, done
+  expect(shown.current).toMatchObject({ status: 'live', list: { loading: false } });
+  expect(shown.current.session!.id).not.toBe(before);
+  expect(shown.current.list.sessions.map(({ id }) => id)).toEqual([shown.current.session!.id]);
+  expect(tab.onEnded).not.toHaveBeenCalled();
+});
