@@ -1,11 +1,10 @@
 'use client';
 
-import { ActionIcon, Group, Menu, useMantineColorScheme } from '@mantine/core';
-import { IconCheck, IconDeviceDesktop, IconLanguage, IconMoon, IconSun } from '@tabler/icons-react';
+import { ActionIcon, Group, Menu, useMantineColorScheme, type MantineColorScheme } from '@mantine/core';
+import { IconLanguage, IconMoon, IconSun } from '@tabler/icons-react';
+import type { ReactNode } from 'react';
 import { useWords } from '@/lib/i18n';
 import { LANGUAGES, type Language } from '@/lib/i18n/language';
-
-const SCHEMES = { auto: IconDeviceDesktop, light: IconSun, dark: IconMoon } as const;
 
 /** Language and theme. */
 export function Preferences() {
@@ -13,52 +12,35 @@ export function Preferences() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
     <Group gap={4} wrap="nowrap">
-      <Menu width={170}>
-        <Menu.Target>
-          <ActionIcon variant="subtle" color="gray" size={36} aria-label={t.nav.language}>
-            <IconLanguage size={19} stroke={1.7} aria-hidden />
-          </ActionIcon>
-        </Menu.Target>
-        <Menu.Dropdown>
-          {(Object.keys(LANGUAGES) as Language[]).map((code) => (
-            <Menu.Item
-              key={code}
-              lang={code}
-              role="menuitemradio"
-              aria-checked={code === language}
-              rightSection={code === language && <IconCheck size={15} aria-hidden />}
-              onClick={() => setLanguage(code)}
-            >
-              {LANGUAGES[code]}
-            </Menu.Item>
-          ))}
-        </Menu.Dropdown>
-      </Menu>
-      <Menu width={170}>
-        <Menu.Target>
-          <ActionIcon variant="subtle" color="gray" size={36} aria-label={t.nav.theme}>
+      <Choice label={t.nav.language} icon={<IconLanguage size={19} stroke={1.7} aria-hidden />} value={language} onChange={(value) => setLanguage(value as Language)}>
+        {Object.entries(LANGUAGES).map(([code, name]) => <Menu.RadioItem key={code} value={code} lang={code} closeMenuOnClick>{name}</Menu.RadioItem>)}
+      </Choice>
+      <Choice
+        label={t.nav.theme}
+        icon={
+          <>
             <IconSun size={19} stroke={1.7} aria-hidden className="only-light" />
             <IconMoon size={19} stroke={1.7} aria-hidden className="only-dark" />
-          </ActionIcon>
-        </Menu.Target>
-        <Menu.Dropdown>
-          {(Object.keys(SCHEMES) as (keyof typeof SCHEMES)[]).map((scheme) => {
-            const Icon = SCHEMES[scheme];
-            return (
-              <Menu.Item
-                key={scheme}
-                role="menuitemradio"
-                aria-checked={scheme === colorScheme}
-                leftSection={<Icon size={16} stroke={1.7} aria-hidden />}
-                rightSection={scheme === colorScheme && <IconCheck size={15} aria-hidden />}
-                onClick={() => setColorScheme(scheme)}
-              >
-                {t.nav.themes[scheme]}
-              </Menu.Item>
-            );
-          })}
-        </Menu.Dropdown>
-      </Menu>
+          </>
+        }
+        value={colorScheme}
+        onChange={(value) => setColorScheme(value as MantineColorScheme)}
+      >
+        {Object.entries(t.nav.themes).map(([scheme, name]) => <Menu.RadioItem key={scheme} value={scheme} closeMenuOnClick>{name}</Menu.RadioItem>)}
+      </Choice>
     </Group>
+  );
+}
+
+function Choice({ label, icon, value, onChange, children }: { label: string; icon: ReactNode; value: string; onChange: (value: string) => void; children: ReactNode }) {
+  return (
+    <Menu width={170}>
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" size={36} aria-label={label}>{icon}</ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.RadioGroup value={value} onChange={onChange}>{children}</Menu.RadioGroup>
+      </Menu.Dropdown>
+    </Menu>
   );
 }
