@@ -123,7 +123,9 @@ function ByCountry({ stats }: { stats: Stats }) {
         dataKey="country"
         orientation="vertical"
         yAxisProps={{ width: 110 }}
-        gridAxis="x"
+        gridAxis="none"
+        tickLine="none"
+        xAxisProps={{ allowDecimals: false }}
         barProps={{ radius: 4, maxBarSize: 20 }}
         barChartProps={{ accessibilityLayer: false }}
         series={[{ name: 'sessions', label: t.admin.stats.count, color: 'iris.6' }]}
