@@ -129,7 +129,7 @@ cover: ## the last test run's coverage by package, and whether it is enough
 
 .PHONY: clean
 clean: ## remove what the targets above have made
-	rm -rf bin coverage $(CLIENT)/dist $(CLIENT)/docs $(SITE)/.next $(E2E)/test-results $(dir $(INSTALLED))
+	rm -rf bin coverage $(CLIENT)/dist $(CLIENT)/docs $(SITE)/.next $(E2E)/test-results $(GUIDES)/try $(dir $(INSTALLED))
 
 # --- what the tests need ---------------------------------------------------------------------------------------------
 
