@@ -43,8 +43,8 @@ export function openLink(p: Platform, url: string, token: string, on: LinkEvents
   let reason: string | undefined;
 
   const lost = (code: number) => {
+    on.close(code, reason); // first: whether it was live is of interest
     link.close();
-    on.close(code, reason);
   };
   const heard = () => {
     until = Infinity;
@@ -57,6 +57,7 @@ export function openLink(p: Platform, url: string, token: string, on: LinkEvents
     watchdog = p.setTimeout(() => lost(1006), ms);
   };
   const beat = (interval: number) => {
+    p.clearTimeout(heart);
     due = p.now() + interval;
     heart = p.setTimeout(() => {
       link.stir();

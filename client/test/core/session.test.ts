@@ -1,0 +1,288 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { Browser, pass, sleep, Tab } from './browser.js';
+import { Server } from './server.js';
+
+let server: Server;
+let browser: Browser;
+let tab: Tab;
+
+beforeEach(async () => {
+  vi.useFakeTimers({ now: Date.parse('2026-01-02T03:04:05.678Z') });
+  server = new Server();
+  browser = new Browser(server);
+  tab = await new Tab(browser).live();
+});
+
+afterEach(() => vi.useRealTimers());
+
+const sent = (type: string) => server.peers.flatMap(({ frames }) => frames).filter((frame) => frame.type === type);
+
+describe('a heartbeat', () => {
+  it('comes every interval, with the token only when it is new', async () => {
+    await pass(95_000);
+    expect(sent('ping')).toHaveLength(3);
+    expect(sent('ping').every((ping) => !('token' in ping))).toBe(true);
+    await browser.getToken(true);
+    await pass(60_000);
+    expect(sent('ping').filter((ping) => 'token' in ping)).toHaveLength(1);
+  });
+
+  it('renews the token under way, again and again', async () => {
+    await pass(5 * 3600_000);
+    expect(server.peers).toHaveLength(2);
+    expect(tab.state.status).toBe('live');
+    expect(sent('ping').filter((ping) => 'token' in ping).length).toBeGreaterThan(4);
+  });
+
+  it('asks for a new token when the server does not take the one it has, once', async () => {
+    tab.getToken.mockClear();
+    server.badTokens.set(server.peer.token, 'token_expired');
+    await pass(30_100);
+    expect(tab.getToken.mock.calls.filter(([force]) => force)).toHaveLength(1);
+    expect(sent('ping').at(-1)).toMatchObject({ token: await browser.getToken(false) });
+    await pass(60_000);
+    expect(tab.getToken.mock.calls.filter(([force]) => force)).toHaveLength(1);
+    expect(server.peers).toHaveLength(2);
+  });
+
+  it('asks again the next time', async () => {
+    for (let n = 1; n <= 2; n++) {
+      server.badTokens.set(server.peer.token, 'token_expired');
+      await pass(60_000);
+      expect(tab.getToken.mock.calls.filter(([force]) => force)).toHaveLength(n);
+    }
+  });
+
+  it('goes on without a token when there is none to be had now', async () => {
+    tab.getToken.mockRejectedValue(new Error('auth/network-request-failed'));
+    await pass(60_100);
+    expect(sent('ping')).toHaveLength(2);
+    expect(tab.state.status).toBe('live');
+    server.closeAll(4000);
+    await pass(60_000);
+    expect(tab.state).toMatchObject({ status: 'reconnecting', error: { message: 'auth/network-request-failed' } });
+    tab.getToken.mockImplementation(browser.getToken);
+    await pass(31_000);
+    expect(tab.state.status).toBe('live');
+  });
+
+  it('notices that nobody is signed in any more', async () => {
+    browser.signIn = null;
+    await pass(30_100);
+    expect(tab.state).toMatchObject({ status: 'idle', session: null, error: null });
+    expect(server.live).toHaveLength(0);
+    expect(tab.onEnded).not.toHaveBeenCalled();
+  });
+
+  it('refreshes the token when the claims have changed, and says so', async () => {
+    const claims = vi.fn();
+    tab.vigil.on('claims', claims);
+    const old = server.peer.token;
+    server.peer.push({ type: 'claims_changed' });
+    await pass(100);
+    expect(claims).toHaveBeenCalledOnce();
+    expect(server.peer.token).not.toBe(old);
+  });
+});
+
+describe("the server's clock", () => {
+  it.each([0, 3600_000, -3600_000])('is %d ms ahead: deadlines are by it', async (skew) => {
+    server.skew = skew;
+    const other = await new Tab(new Browser(server)).live();
+    expect(Math.abs(other.state.offset - skew)).toBeLessThan(server.latency + 2);
+    expect(Math.abs(other.vigil.now() - server.now())).toBeLessThan(server.latency + 2);
+    const left = other.state.idleDeadline! - other.vigil.now();
+    expect(left).toBeGreaterThan(server.idleTimeout - 2_000);
+    expect(left).toBeLessThanOrEqual(server.idleTimeout);
+    server.warn(other.state.session!.id);
+    await pass(20);
+    expect(other.state.warning).toEqual({ deadline: other.state.idleDeadline });
+  });
+
+  it('is followed when this one is set', async () => {
+    sleep(-7200_000); // set back: to the server nothing has happened
+    server.skew = 7200_000;
+    await pass(65_000);
+    expect(Math.abs(tab.vigil.now() - server.now())).toBeLessThan(server.latency + 2);
+    tab.act();
+    await pass(20);
+    expect(sent('activity')).toHaveLength(1);
+  });
+
+  it('does not tremble', async () => {
+    const { offset } = tab.state;
+    const { state } = tab;
+    for (const latency of [40, 5, 200, 10]) {
+      server.latency = latency;
+      await pass(30_000);
+    }
+    expect(tab.state.offset).toBe(offset);
+    expect(tab.state).toBe(state);
+  });
+});
+
+describe('idleness', () => {
+  const untilWarning = async () => {
+    await pass(server.idleTimeout - server.idleWarning);
+    server.warn(tab.state.session!.id);
+    await pass(20);
+  };
+
+  it('is warned of, and taken back by activity anywhere', async () => {
+    const other = await new Tab(browser).live();
+    await untilWarning();
+    expect(tab.state.warning).toEqual({ deadline: tab.state.idleDeadline });
+    expect(other.state.warning).not.toBeNull();
+    other.act();
+    await pass(30);
+    expect(tab.state.warning).toBeNull();
+    expect(other.state.warning).toBeNull();
+    expect(tab.state.warnAt).toBeGreaterThan(tab.vigil.now());
+  });
+
+  it('is warned of at once when the page comes in between', async () => {
+    await pass(server.idleTimeout - 60_000);
+    const late = await new Tab(browser).live();
+    expect(late.state.warning).toEqual({ deadline: late.state.idleDeadline });
+  });
+
+  it('is prevented by a wish to stay, at once', async () => {
+    await untilWarning();
+    tab.act();
+    await pass(1_000);
+    const frames = sent('activity').length;
+    await tab.vigil.stayActive();
+    expect(sent('activity').length).toBe(frames + 1);
+    await pass(30);
+    expect(tab.state.warning).toBeNull();
+  });
+
+  it('is prevented without a socket too', async () => {
+    await untilWarning();
+    server.closeAll(4000);
+    server.down = true;
+    await pass(20);
+    server.down = false;
+    const stay = tab.vigil.stayActive();
+    await pass(20);
+    await stay;
+    expect(sent('activity')).toHaveLength(0);
+    expect(tab.state.warning).toBeNull();
+  });
+
+  it('is prevented after the connection that swallowed the wish', async () => {
+    await untilWarning();
+    server.silent = true;
+    await tab.vigil.stayActive();
+    await pass(5_500);
+    server.silent = false;
+    await pass(20_000);
+    expect(tab.state).toMatchObject({ status: 'live', warning: null });
+  });
+
+  it('tells when even that fails', async () => {
+    server.down = true;
+    server.closeAll(1006);
+    await pass(20);
+    const refused = expect(tab.vigil.stayActive()).rejects.toMatchObject({ name: 'VigilError', status: 0, code: 'unavailable' });
+    await pass(50);
+    await refused;
+  });
+
+  it('is known from heartbeats when the activity was elsewhere', async () => {
+    await pass(60_000);
+    const { idleDeadline, warnAt } = tab.state;
+    server.touch(tab.state.session!.id);
+    await pass(30_000);
+    expect(tab.state.idleDeadline! - idleDeadline!).toBeGreaterThan(50_000);
+    expect(tab.state.warnAt! - warnAt!).toBe(tab.state.idleDeadline! - idleDeadline!);
+  });
+
+  it('is never decided here: the server is asked', async () => {
+    await untilWarning();
+    const pings = sent('ping').length;
+    await pass(server.idleWarning + 1_100);
+    expect(sent('ping').length).toBeGreaterThan(pings + 4);
+    expect(tab.state.status).toBe('live');
+    expect(tab.onEnded).not.toHaveBeenCalled();
+    server.end(tab.state.session!.id, 'idle_timeout');
+    await pass(20);
+    expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith('idle_timeout');
+  });
+
+  it('is not confused by a lifetime that no timer can hold', async () => {
+    server.lifetime = server.idleTimeout = 400 * 86_400_000;
+    const other = await new Tab(new Browser(server)).live();
+    const pings = sent('ping').length;
+    await pass(1_000);
+    expect(sent('ping').length).toBe(pings);
+    expect(other.state.status).toBe('live');
+  });
+});
+
+describe('activity', () => {
+  it.each(['mousedown', 'mousemove', 'keydown', 'touchstart', 'scroll', 'wheel'])('is %s', async (type) => {
+    tab.act(type);
+    expect(sent('activity')).toHaveLength(1);
+  });
+
+  it('is told at most once in fifteen seconds', async () => {
+    for (let n = 0; n < 60; n++) {
+      tab.act();
+      await pass(1_000);
+    }
+    expect(sent('activity')).toHaveLength(4);
+  });
+
+  it('is told at once after a warning', async () => {
+    tab.act();
+    await pass(1_000);
+    server.warn(tab.state.session!.id);
+    await pass(20);
+    tab.act();
+    expect(sent('activity')).toHaveLength(2);
+  });
+
+  it('is coming into view, and nothing in a hidden page', async () => {
+    tab.show('hidden');
+    tab.act('scroll');
+    expect(sent('activity')).toHaveLength(0);
+    tab.show('visible');
+    expect(sent('activity')).toHaveLength(1);
+  });
+
+  it('is no pointer that rests while the page moves', async () => {
+    const move = (screenX: number) => tab.window.dispatchEvent(Object.assign(new Event('mousemove'), { screenX, screenY: 1 }));
+    move(1);
+    await pass(20_000);
+    move(1);
+    expect(sent('activity')).toHaveLength(1);
+    move(2);
+    expect(sent('activity')).toHaveLength(2);
+  });
+
+  it('is heard while capturing and without keeping the page from scrolling', () => {
+    const listen = vi.spyOn(tab.window, 'addEventListener');
+    tab.vigil.stop();
+    tab.vigil.start();
+    expect(listen.mock.calls.find(([type]) => type === 'wheel')![2]).toEqual({ capture: true, passive: true });
+  });
+
+  it('waits for a connection', async () => {
+    server.closeAll(4000);
+    await pass(20);
+    tab.act();
+    expect(sent('activity')).toHaveLength(0);
+    await pass(1_000);
+    tab.act();
+    expect(sent('activity')).toHaveLength(1);
+  });
+
+  it('is of no interest after the end', async () => {
+    tab.vigil.stop();
+    tab.act();
+    await pass(100);
+    expect(sent('activity')).toHaveLength(0);
+  });
+});
