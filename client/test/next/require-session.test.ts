@@ -37,6 +37,16 @@ afterEach(async () => {
 });
 
 const from = (headers: Record<string, string>) => new Request('https://dashboard.example.com/api', { headers });
+/** As Next.js keeps them: `Headers` around a record, which is a property. */
+class HeadersAdapter extends Headers {
+  constructor(private readonly headers: Record<string, string>) {
+    super();
+  }
+  override get(name: string): string | null {
+    return this.headers[name.toLowerCase()] ?? null;
+  }
+}
+
 const ana = { authorization: 'Bearer a.b.c' };
 
 async function refused(headers: Record<string, string> = ana, options: RequireSessionOptions = {}): Promise<VigilRefusal> {
@@ -62,7 +72,8 @@ describe('a live session', () => {
     ['a Request', () => from(ana)],
     ['what has headers', () => ({ headers: new Headers(ana) })],
     ['headers', () => new Headers(ana)],
-    ['headers of Next.js', () => ({ get: (name: string) => (name === 'authorization' ? ana.authorization : null) })],
+    ['what can only get', () => ({ get: (name: string) => (name === 'authorization' ? ana.authorization : null) })],
+    ['headers of Next.js', () => new HeadersAdapter(ana)],
   ])('comes with %s', async (_, request) => {
     await expect(requireSession(request(), { url })).resolves.toMatchObject({ userId: 'ana' });
   });
