@@ -105,7 +105,8 @@ function checkAddress({ url, maxAge, activity }: RequireSessionOptions): string 
   const query = new URLSearchParams();
   if (maxAge !== undefined) query.set('maxAge', String(maxAge));
   if (activity) query.set('activity', 'true');
-  return `${base.replace(/\/+$/, '')}/v1/check${query.size ? `?${query}` : ''}`;
+  const asked = String(query); // not every runtime counts them in `size`, and without maxAge any sign-in would do
+  return `${base.replace(/\/+$/, '')}/v1/check${asked && `?${asked}`}`;
 }
 
 /** Other schemes, such as the Basic of a guarded preview, are not for the service. */

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { requireSession, VigilRefusal, type RequireSessionOptions } from '../../src/next/index.js';
 import { VigilError } from '../../src/core/error.js';
 
@@ -86,6 +86,14 @@ describe('a live session', () => {
   ])('is asked for with %o', async (options, path) => {
     await requireSession(from(ana), { url, ...options });
     expect(asked[0]!.url).toBe(path);
+  });
+
+  test('is asked for with all of it where URLSearchParams has no size', async () => {
+    const size = Object.getOwnPropertyDescriptor(URLSearchParams.prototype, 'size')!;
+    Reflect.deleteProperty(URLSearchParams.prototype, 'size');
+    onTestFinished(() => void Object.defineProperty(URLSearchParams.prototype, 'size', size));
+    await requireSession(from(ana), { url, maxAge: 300 });
+    expect(asked[0]!.url).toBe('/v1/check?maxAge=300');
   });
 
   test('is asked for where VIGIL_URL says, and below a path', async () => {
