@@ -58,6 +58,17 @@ test('a page from the sign-in to the end', async () => {
   expect(shown.current).toMatchObject({ status: 'ended', ended: 'admin_revoked', list: { sessions: [], loading: false } });
 });
 
+test('the page ends its own session, and that is no error', async () => {
+  const shown = show(() => ({ ...useVigil(), list: useSessions() }));
+  await signIn();
+  const asked = server.requests.length;
+  await act(async () => void (await Promise.all([shown.current.list.end(shown.current.session!.id), pass(1000)])));
+  expect(shown.current).toMatchObject({ status: 'ended', ended: 'logout', list: { sessions: [], loading: false, error: null } });
+  await act(async () => void (await Promise.all([shown.current.list.refresh(), pass(1000)])));
+  expect(shown.current.list.error).toBeNull();
+  expect(server.requests).toHaveLength(asked + 1); // to end it
+});
+
 test('a re-authentication on the way is a new session, and the operation goes through', async () => {
   const shown = show(() => ({
     ...useVigil(),
