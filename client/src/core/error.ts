@@ -1,5 +1,15 @@
 import type { EndReason } from './types.js';
 
+/** What the client reads of a problem document. */
+interface Problem {
+  code?: string;
+  detail?: string;
+  reason?: EndReason;
+  maxAge?: number;
+  requestId?: string;
+  errors?: { field: string; message: string }[];
+}
+
 /** A request that the service has refused, or that did not reach it. */
 export class VigilError extends Error {
   override readonly name = 'VigilError';
@@ -23,5 +33,21 @@ export class VigilError extends Error {
     } = {},
   ) {
     super(message);
+  }
+
+  /**
+   * What the answer to a `fetch` says: of the service, or of a server that passes on what the service says (`VigilRefusal.response`).
+   * It reads the body, and never rejects. An answer without a problem document, such as a proxy's page, is `unavailable`.
+   */
+  static async from(response: Response): Promise<VigilError> {
+    const { code, detail, reason, maxAge, requestId, errors } = ((await response.json().catch(() => null)) ?? {}) as Problem;
+    const retryAfter = Number(response.headers.get('Retry-After')) || undefined;
+    return new VigilError(response.status, (!response.ok && typeof code === 'string' && code) || 'unavailable', detail ?? `${response.url}: ${response.status}`, {
+      ...(reason && { reason }),
+      ...(maxAge !== undefined && { maxAge }),
+      ...(retryAfter && { retryAfter }),
+      ...(requestId && { requestId }),
+      ...(errors && { errors }),
+    });
   }
 }

@@ -1,15 +1,6 @@
 import { VigilError } from './error.js';
 import type { EndReason, Platform } from './types.js';
 
-interface Problem {
-  code?: string;
-  detail?: string;
-  reason?: EndReason;
-  maxAge?: number;
-  requestId?: string;
-  errors?: { field: string; message: string }[];
-}
-
 /**
  * One request to the service.
  * @throws {@link VigilError} for any answer but success. What is no answer of the service (a proxy's page, no network) is `unavailable`.
@@ -36,17 +27,11 @@ export async function call<T>(
   } catch (cause) {
     throw new VigilError(0, 'unavailable', String(cause));
   }
-  const data: unknown = await response.json().catch(() => undefined);
-  if (response.ok && (data !== undefined || response.status === 204)) return data as T;
-  const { code, detail, reason, maxAge, requestId, errors } = (data ?? {}) as Problem;
-  const retryAfter = Number(response.headers.get('Retry-After')) || undefined;
-  throw new VigilError(response.status, (!response.ok && code) || 'unavailable', detail ?? `${method} ${url}: ${response.status}`, {
-    ...(reason && { reason }),
-    ...(maxAge !== undefined && { maxAge }),
-    ...(retryAfter && { retryAfter }),
-    ...(requestId && { requestId }),
-    ...(errors && { errors }),
-  });
+  if (response.ok) {
+    const data: unknown = await response.json().catch(() => undefined);
+    if (data !== undefined || response.status === 204) return data as T;
+  }
+  throw await VigilError.from(response);
 }
 
 /** Why the session is over, if an answer says that it is. */

@@ -78,7 +78,8 @@ const passedOn = ['Content-Type', 'Content-Language', 'WWW-Authenticate', 'Retry
  * @throws TypeError if the options are wrong.
  */
 export async function requireSession(request: HeadersLike | { headers: HeadersLike }, options: RequireSessionOptions = {}): Promise<CheckedSession> {
-  const headers = 'headers' in request ? request.headers : request;
+  // What `headers()` of Next.js resolves to has a `headers` of its own, which is a bare record.
+  const headers = 'get' in request && typeof request.get === 'function' ? request : (request as { headers: HeadersLike }).headers;
   const address = checkAddress(options);
   const token = bearer(headers) ?? (options.cookie === false ? null : cookie(headers, options.cookie ?? 'vigil_token'));
   if (!token) throw tokenMissing();
@@ -104,7 +105,8 @@ function checkAddress({ url, maxAge, activity }: RequireSessionOptions): string 
   const query = new URLSearchParams();
   if (maxAge !== undefined) query.set('maxAge', String(maxAge));
   if (activity) query.set('activity', 'true');
-  return `${base.replace(/\/+$/, '')}/v1/check${query.size ? `?${query}` : ''}`;
+  const asked = String(query); // not every runtime counts them in `size`, and without maxAge any sign-in would do
+  return `${base.replace(/\/+$/, '')}/v1/check${asked && `?${asked}`}`;
 }
 
 /** Other schemes, such as the Basic of a guarded preview, are not for the service. */

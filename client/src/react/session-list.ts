@@ -11,7 +11,7 @@ export interface SessionListState {
 export interface SessionList {
   getState(): SessionListState;
   subscribe(listener: () => void): () => void;
-  /** Asks again. Resolves when the answer is there, and never rejects: what went wrong is in the state. */
+  /** Asks again, unless it is nobody's list any more. Resolves when the answer is there, and never rejects: what went wrong is in the state. */
   refresh(): Promise<void>;
   /** Takes out what has just ended, and asks again. */
   drop(gone: (session: Session) => boolean): void;
@@ -62,7 +62,8 @@ export function createSessionList(client: Vigil): SessionList {
     asked = null;
   }
 
-  function refresh(): Promise<void> {
+  async function refresh(): Promise<void> {
+    if (owner() === null) return; // the answer could only be that it is over, which the state says already
     stale = true;
     return (asked ??= ask());
   }

@@ -13,11 +13,11 @@ export interface Sessions {
   loading: boolean;
   /** Why the latest question was not answered. The sessions are those of the answer before. */
   error: Error | null;
-  /** Ends one of them. Rejects with a `VigilError`, and the list stays. */
+  /** Ends one of them, which may be this one: the client's `end`. Rejects with a `VigilError`, and the list stays. */
   end: (sessionId: string) => Promise<void>;
   /** Ends all but this one, and counts them. Rejects with a `VigilError`, and the list stays. */
   endOthers: () => Promise<number>;
-  /** Asks again. Resolves when that is answered, and never rejects. */
+  /** Asks again, unless the session is over. Resolves when that is answered, and never rejects. */
   refresh: () => Promise<void>;
 }
 

@@ -78,6 +78,15 @@ describe('a request', () => {
     expect(tab.state.status).toBe('live');
   });
 
+  it('can be had of any answer to a fetch', async () => {
+    const problem = server.problem(401, 'reauth_required', { maxAge: 300 }, { 'Retry-After': '7' });
+    expect(await VigilError.from(problem)).toMatchObject({
+      status: 401, code: 'reauth_required', message: 'reauth_required.', details: { maxAge: 300, retryAfter: 7, requestId: 'r1' },
+    });
+    for (const text of ['<p>', '', 'null', '"no"', '{}', '{"code":500}'])
+      expect(await VigilError.from(new Response(text, { status: 500 }))).toMatchObject({ status: 500, code: 'unavailable', details: {} });
+  });
+
   it('is unavailable without a network', async () => {
     server.down = true;
     expect(await outcome(tab.vigil.sessions())).toMatchObject({ status: 0, code: 'unavailable', message: 'TypeError: Failed to fetch' });

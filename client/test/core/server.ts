@@ -205,6 +205,8 @@ export class Server {
         const all = [...this.sessions.values()].filter(({ session }) => path.includes('all') || !session.endReason);
         return json(200, { sessions: all.map((each) => this.view(each)) });
       }
+      case 'GET /v1/sessions/current':
+        return json(200, this.view(kept));
       case 'POST /v1/sessions/current/activity': {
         this.touch(id);
         const { lastActive, warnAt, idleDeadline, expiresAt } = this.view(kept);

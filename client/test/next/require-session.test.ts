@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { requireSession, VigilRefusal, type RequireSessionOptions } from '../../src/next/index.js';
 import { VigilError } from '../../src/core/error.js';
 
@@ -37,6 +37,16 @@ afterEach(async () => {
 });
 
 const from = (headers: Record<string, string>) => new Request('https://dashboard.example.com/api', { headers });
+/** As Next.js keeps them: `Headers` around a record, which is a property. */
+class HeadersAdapter extends Headers {
+  constructor(private readonly headers: Record<string, string>) {
+    super();
+  }
+  override get(name: string): string | null {
+    return this.headers[name.toLowerCase()] ?? null;
+  }
+}
+
 const ana = { authorization: 'Bearer a.b.c' };
 
 async function refused(headers: Record<string, string> = ana, options: RequireSessionOptions = {}): Promise<VigilRefusal> {
@@ -62,7 +72,8 @@ describe('a live session', () => {
     ['a Request', () => from(ana)],
     ['what has headers', () => ({ headers: new Headers(ana) })],
     ['headers', () => new Headers(ana)],
-    ['headers of Next.js', () => ({ get: (name: string) => (name === 'authorization' ? ana.authorization : null) })],
+    ['what can only get', () => ({ get: (name: string) => (name === 'authorization' ? ana.authorization : null) })],
+    ['headers of Next.js', () => new HeadersAdapter(ana)],
   ])('comes with %s', async (_, request) => {
     await expect(requireSession(request(), { url })).resolves.toMatchObject({ userId: 'ana' });
   });
@@ -75,6 +86,14 @@ describe('a live session', () => {
   ])('is asked for with %o', async (options, path) => {
     await requireSession(from(ana), { url, ...options });
     expect(asked[0]!.url).toBe(path);
+  });
+
+  test('is asked for with all of it where URLSearchParams has no size', async () => {
+    const size = Object.getOwnPropertyDescriptor(URLSearchParams.prototype, 'size')!;
+    Reflect.deleteProperty(URLSearchParams.prototype, 'size');
+    onTestFinished(() => void Object.defineProperty(URLSearchParams.prototype, 'size', size));
+    await requireSession(from(ana), { url, maxAge: 300 });
+    expect(asked[0]!.url).toBe('/v1/check?maxAge=300');
   });
 
   test('is asked for where VIGIL_URL says, and below a path', async () => {

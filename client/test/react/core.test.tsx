@@ -2,9 +2,10 @@
 import { act, cleanup, renderHook } from '@testing-library/react';
 import { StrictMode, type ReactNode } from 'react';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { VigilError } from '../../src/core/index.js';
 import { useIdleWarning, useRecentAuth, useSessions, useVigil, VigilProvider } from '../../src/react/index.js';
 import { Browser, pass, sleep, Tab } from '../core/browser.js';
-import { Server, sessionId } from '../core/server.js';
+import { Server, sessionId, type SignIn } from '../core/server.js';
 
 // The hooks on the client itself, rather than on the one that plays it.
 
@@ -58,6 +59,17 @@ test('a page from the sign-in to the end', async () => {
   expect(shown.current).toMatchObject({ status: 'ended', ended: 'admin_revoked', list: { sessions: [], loading: false } });
 });
 
+test('the page ends its own session, and that is no error', async () => {
+  const shown = show(() => ({ ...useVigil(), list: useSessions() }));
+  await signIn();
+  const asked = server.requests.length;
+  await act(async () => void (await Promise.all([shown.current.list.end(shown.current.session!.id), pass(1000)])));
+  expect(shown.current).toMatchObject({ status: 'ended', ended: 'logout', list: { sessions: [], loading: false, error: null } });
+  await act(async () => void (await Promise.all([shown.current.list.refresh(), pass(1000)])));
+  expect(shown.current.list.error).toBeNull();
+  expect(server.requests).toHaveLength(asked + 1); // to end it
+});
+
 test('a re-authentication on the way is a new session, and the operation goes through', async () => {
   const shown = show(() => ({
     ...useVigil(),
@@ -80,9 +92,34 @@ test('a re-authentication on the way is a new session, and the operation goes th
 
   const change = shown.current.withRecentAuth(() => tab.vigil.request('PUT', '/v1/account/email', { email: 'ana@example.org' }));
   await act(async () => void (await Promise.all([change, pass(2000)])));
-  expect(answers).toEqual([401, 401, 204]); // not recent, not registered yet, done
+  expect(answers).toEqual([401, 204]); // not recent, then registered and done
   expect(shown.current).toMatchObject({ status: 'live', list: { loading: false } });
   expect(shown.current.session!.id).not.toBe(before);
   expect(shown.current.list.sessions.map(({ id }) => id)).toEqual([shown.current.session!.id]);
   expect(tab.onEnded).not.toHaveBeenCalled();
+});
+
+test('a re-authentication for the application’s own server reaches it', async () => {
+  tab = new Tab(browser, { cookie: {} });
+  const shown = show(() => ({ ...useVigil(), withRecentAuth: useRecentAuth(async () => browser.reauthenticate()) }));
+  await signIn();
+  await act(() => pass(600_000));
+  // The server asks the service, by the cookie that comes with the request.
+  const answers: string[] = [];
+  const pay = async () => {
+    const token = browser.cookies.get('vigil_token')!;
+    const signIn = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as SignIn;
+    const response = !server.sessions.has(sessionId(signIn)) ? server.problem(401, 'session_required')
+      : server.now() / 1000 - signIn.auth_time > 300 ? server.problem(401, 'reauth_required', { maxAge: 300 })
+      : Response.json({ paid: true });
+    answers.push(String(response.status));
+    if (!response.ok) throw await VigilError.from(response);
+    return response.json();
+  };
+
+  const paid = shown.current.withRecentAuth(pay);
+  await act(async () => void (await Promise.all([paid, pass(2000)])));
+  await expect(paid).resolves.toEqual({ paid: true });
+  expect(answers).toEqual(['401', '200']);
+  expect(shown.current.status).toBe('live');
 });

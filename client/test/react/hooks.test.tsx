@@ -13,8 +13,8 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 const tooOld = (maxAge: number) => new VigilError(401, 'reauth_required', 'sign in again', { maxAge });
 
-function recentAuth(reauthenticate: (maxAge: number) => Promise<void>) {
-  return renderHook((callback: (maxAge: number) => Promise<void>) => useRecentAuth(callback), { initialProps: reauthenticate });
+function recentAuth(reauthenticate: (maxAge: number) => Promise<void>, client = new FakeVigil()) {
+  return renderHook((callback: (maxAge: number) => Promise<void>) => useRecentAuth(callback), { initialProps: reauthenticate, wrapper: around(client) });
 }
 
 test('runs the operation, and nothing else where that is enough', async () => {
@@ -31,6 +31,30 @@ test('asks to sign in again, and runs the operation once more', async () => {
   await expect(result.current(operation)).resolves.toBe('done');
   expect(reauthenticate.mock.calls).toEqual([[300]]);
   expect(operation).toHaveBeenCalledTimes(2);
+});
+
+test('waits until the client has followed the new sign-in', async () => {
+  const client = new FakeVigil();
+  const happened: string[] = [];
+  client.request.mockImplementation(async (...asked) => {
+    happened.push(asked.join(' '));
+    await settled();
+    happened.push('answered');
+  });
+  const { result } = recentAuth(async () => void happened.push('signed in'), client);
+  const operation = vi.fn(async () => void happened.push('done')).mockRejectedValueOnce(tooOld(300));
+  await result.current(operation);
+  expect(happened).toEqual(['signed in', 'GET /v1/sessions/current', 'answered', 'done']);
+});
+
+test('a new sign-in that cannot be registered', async () => {
+  const client = new FakeVigil();
+  const error = new VigilError(401, 'session_limit', 'too many');
+  client.request.mockRejectedValueOnce(error);
+  const operation = vi.fn(async () => 'done').mockRejectedValueOnce(tooOld(300));
+  const { result } = recentAuth(async () => {}, client);
+  await expect(result.current(operation)).rejects.toBe(error);
+  expect(operation).toHaveBeenCalledOnce();
 });
 
 test('asks once only', async () => {
