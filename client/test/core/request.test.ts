@@ -128,7 +128,7 @@ describe('a request', () => {
 
   it('finds the tokens revoked, and the socket does not say why', async () => {
     server.intercept = () => server.problem(401, 'token_revoked');
-    await outcome(tab.vigil.sessions(), 2_000);
+    await outcome(tab.vigil.sessions(), 15_000);
     expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith('tokens_revoked');
   });
 
@@ -206,6 +206,12 @@ describe('sessions', () => {
     server.intercept = () => server.problem(401, 'session_ended', { reason: 'revoked' });
     expect(await outcome(tab.vigil.logout())).toBeUndefined();
     expect(tab.state.ended).toBe('revoked');
+  });
+
+  it('are over for a logout with a token that was revoked', async () => {
+    server.intercept = () => server.problem(401, 'token_revoked');
+    expect(await outcome(tab.vigil.logout())).toBeUndefined();
+    expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith('tokens_revoked');
   });
 
   it('go on when a logout does not reach the service', async () => {
