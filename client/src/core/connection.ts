@@ -95,6 +95,7 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   let sub = ''; // whose sign-in it is
   let busy = 0; // the turn of the attempt that is under way
   let doubting = 0; // the turn in which the word of an end is looked into
+  let again = false; // the application has started once more while an attempt was under way
   let wokeAt = -Infinity;
   let attempts = 0;
   let force = false; // the next connection needs a new token
@@ -186,9 +187,10 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   function retry(error: Error, seconds = 0) {
     drop();
     store.set({ status: 'reconnecting', error });
-    if (p.navigator.onLine === false) return; // the online event goes on
-    const jitter = p.random() * Math.min(BACKOFF_CAP, BACKOFF_BASE * 2 ** attempts++);
-    retryTimer = p.setTimeout(connect, seconds * 1000 + jitter);
+    // A browser that says it is off line may be wrong.
+    const most = p.navigator.onLine === false ? BACKOFF_CAP : Math.min(BACKOFF_CAP, BACKOFF_BASE * 2 ** attempts++);
+    retryTimer = p.setTimeout(connect, seconds * 1000 + p.random() * most);
+    if (again) void look();
   }
 
   /** What an error means for whoever tries to connect. */
@@ -206,7 +208,6 @@ export function createConnection({ options, base, platform, store, emit }: Parts
     drop();
     const mine = (busy = turn);
     if (store.get().status !== 'reconnecting') store.set({ status: store.get().session ? 'reconnecting' : 'connecting' });
-    if (p.navigator.onLine === false) return retry(new VigilError(0, 'unavailable', 'offline'));
     try {
       const token = await getToken(force);
       if (mine !== turn) return;
@@ -275,6 +276,11 @@ export function createConnection({ options, base, platform, store, emit }: Parts
     readyAt = p.now();
     clock.synchronise(message.serverTime, sent);
     clock.take(message, { status: 'live', session: message.session, error: null });
+    mirror(sentToken); // by the server's clock, which is known now
+    if (again) {
+      again = false;
+      void beat();
+    }
     if (readyAt - stayAt < STAY) link!.send({ type: 'activity' });
   }
 
@@ -338,6 +344,16 @@ export function createConnection({ options, base, platform, store, emit }: Parts
     else if (busy !== turn) void connect();
   }
 
+  /** Somebody may have signed in anew: if not, everything goes on as it was. */
+  async function look() {
+    again = false;
+    const mine = turn;
+    const token = await getToken(false).catch(() => null);
+    if (mine !== turn || !token || !took(token)) return;
+    attempts = 0;
+    void connect();
+  }
+
   function open() {
     activity = watchActivity(p, () => {
       if (!link?.live) return false;
@@ -354,7 +370,7 @@ export function createConnection({ options, base, platform, store, emit }: Parts
         drop(); // a page with an open socket is not kept for going back
         lostAt = 0;
       },
-      offline: () => retry(new VigilError(0, 'unavailable', 'offline')),
+      offline: () => link?.live && link.check(),
       online() {
         attempts = 0;
         if (link?.live) link.check();
@@ -371,20 +387,23 @@ export function createConnection({ options, base, platform, store, emit }: Parts
     clock,
     running: () => running,
     start() {
-      if (running) return void (link?.live ? beat() : wake());
+      // An application may call it for every token that it hears of, also for those that are asked for here.
+      if (running) return void (link?.live ? beat() : busy === turn ? (again = true) : look());
       p = platform();
       if (!p.window) return;
       running = true;
       signIn = sub = '';
       attempts = registrations = lostAt = stayAt = 0;
-      force = false;
+      force = again = false;
       ownAlerts = [];
       store.set({ ...IDLE, offset: store.get().offset });
       open();
       void connect();
     },
     stop() {
+      p = platform();
       if (running) halt({});
+      else if (p.window) mirror(null); // of a page before this one
     },
     stay() {
       if (!link?.live) return false;

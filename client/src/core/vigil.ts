@@ -37,6 +37,8 @@ export function createVigil(options: VigilOptions): Vigil {
   });
 
   async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
+    // Anything else could lead the token to another host.
+    if (!/^\/(?!\/)/.test(path)) throw new TypeError(`not a path of the service: ${path}`);
     let fresh = false;
     let registered = false;
     for (;;) {

@@ -342,6 +342,20 @@ describe('the mirrored cookie', () => {
     expect(browser.cookies.size).toBe(0);
   });
 
+  it('is cleared by a stop, also of one that an earlier page has left', async () => {
+    const other = new Browser(server);
+    other.cookies.set('vigil_token', 'old');
+    new Tab(other, { cookie: {} }).vigil.stop();
+    expect(other.cookies.size).toBe(0);
+  });
+
+  it("lasts by the server's clock", async () => {
+    server.skew = -600_000;
+    const other = new Browser(server);
+    await new Tab(other, { cookie: {} }).live();
+    expect(other.attributes.get('vigil_token')).toContainEqual(expect.stringMatching(/^Max-Age=3(59\d|600)$/));
+  });
+
   it('is named, placed and asked for', async () => {
     const other = new Browser(server);
     const options = { name: '__session', path: '/app', domain: 'example.com' };

@@ -47,6 +47,12 @@ describe('a request', () => {
     expect(tab.state.status).toBe('live');
   });
 
+  it.each(['.evil.example/x', '@evil.example', '//evil.example/', 'v1/token', ''])('leads the token nowhere else: %j', async (path) => {
+    const before = server.requests.length;
+    expect(await outcome(tab.vigil.request('GET', path))).toBeInstanceOf(TypeError);
+    expect(server.requests).toHaveLength(before);
+  });
+
   it('fails with what the problem document says', async () => {
     const errors = [{ field: 'email', message: 'is not valid' }];
     server.intercept = () => server.problem(400, 'invalid_request', { errors });
