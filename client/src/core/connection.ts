@@ -14,9 +14,11 @@ const BACKOFF_BASE = 500; // before the first attempt at most this, in milliseco
 const BACKOFF_CAP = 30_000;
 const STABLE = 10_000; // a connection that has lasted this long was good: the next attempt is a first one
 const REGISTER_TIMEOUT = 30_000;
-const REPLACED_TRIES = 5; // another tab's new sign-in reaches this one within a second or so
-const REVOKED_WAIT = 1000; // for the socket to say why, which HTTP does not
+const POLL = 1000; // more than Firebase's 800 ms, in which a tab learns of what another one has signed in
+const WOKEN = 2000; // for so long after a page has woken it may not have learnt of it
+const MOVE_WAIT = 10_000; // for another tab's new sign-in to reach this one, while somebody looks
 const STAY = 30_000; // a wish to stay is made good after a reconnection within this time
+const REVOKED_WAIT = 1000; // for the socket to say why, which HTTP does not
 
 /** The ends that a new sign-in of this browser brings about: the old one is over, the person is not signed out. */
 const MAY_MOVE: readonly EndReason[] = ['replaced', 'tokens_revoked'];
@@ -89,7 +91,12 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   let signIn = ''; // of the latest token
   let registering: Promise<void> | undefined;
   let registrations = 0; // since the last ready
-  let replaced = 0; // since the last ready
+  let owner = ''; // the sign-in of the session in the state
+  let sub = ''; // whose sign-in it is
+  let busy = 0; // the turn of the attempt that is under way
+  let doubting = 0; // the turn in which the word of an end is looked into
+  let again = false; // the application has started once more while an attempt was under way
+  let wokeAt = -Infinity;
   let attempts = 0;
   let force = false; // the next connection needs a new token
   let renewing = false; // the server has been told no valid token yet
@@ -109,7 +116,13 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   function took(token: string): boolean {
     mirror(token);
     const was = signIn;
-    signIn = claims(token).signIn;
+    const user = sub;
+    ({ signIn, sub } = claims(token));
+    if (sub !== user) {
+      // What is known is of somebody else.
+      clock.stop();
+      store.set({ ...IDLE, offset: store.get().offset, status: 'connecting' });
+    }
     return signIn !== was;
   }
 
@@ -139,31 +152,45 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   function end(reason: EndReason, tell = true) {
     if (!running) return;
     const { session } = store.get();
-    if (tell && session) page.tell(session.id, reason);
+    if (tell && session && owner === signIn) page.tell(session.id, reason);
     halt({ status: 'ended', ended: reason });
     emit('ended', { reason });
     safely(async () => options.onEnded?.(reason));
   }
 
-  /** The server says that the session is over. */
-  async function over(reason: EndReason) {
-    if (MAY_MOVE.includes(reason)) {
-      drop();
-      const mine = turn;
-      const token = await getToken(false).catch(() => null);
+  /**
+   * The server, or another tab, says that the session is over. An application signs out for it, and with that in all tabs: so it must
+   * not be of a sign-in that the browser has left, which this tab may be the last one to know.
+   */
+  async function over(reason: EndReason, tell = true) {
+    if (!running || doubting === turn) return;
+    const moves = MAY_MOVE.includes(reason);
+    const late = !link?.live || p.now() - wokeAt < WOKEN;
+    const wait = moves ? MOVE_WAIT : late ? POLL : 0;
+    drop();
+    const mine = (busy = doubting = turn);
+    const pause = (ms: number) => new Promise<void>((resolve) => (retryTimer = p.setTimeout(resolve, ms)));
+    for (let waited = 0; ; ) {
+      // No answer is one too.
+      const token = await Promise.race([getToken(false).catch(() => null), pause(MOVE_WAIT)]);
       if (mine !== turn) return;
+      p.clearTimeout(retryTimer);
       if (token && claims(token).signIn !== signIn) return connect();
-      if (reason === 'replaced' && ++replaced < REPLACED_TRIES) return retry(new VigilError(0, 'unavailable', reason));
+      const asleep = moves && p.document.visibilityState === 'hidden';
+      if (waited >= wait && !asleep) return end(reason, tell);
+      store.set({ status: 'reconnecting', error: new VigilError(0, 'unavailable', reason) });
+      await pause(POLL);
+      if (!asleep) waited += POLL;
     }
-    end(reason);
   }
 
   function retry(error: Error, seconds = 0) {
     drop();
     store.set({ status: 'reconnecting', error });
-    if (p.navigator.onLine === false) return; // the online event goes on
-    const jitter = p.random() * Math.min(BACKOFF_CAP, BACKOFF_BASE * 2 ** attempts++);
-    retryTimer = p.setTimeout(connect, seconds * 1000 + jitter);
+    // A browser that says it is off line may be wrong.
+    const most = p.navigator.onLine === false ? BACKOFF_CAP : Math.min(BACKOFF_CAP, BACKOFF_BASE * 2 ** attempts++);
+    retryTimer = p.setTimeout(connect, seconds * 1000 + p.random() * most);
+    if (again) void look();
   }
 
   /** What an error means for whoever tries to connect. */
@@ -179,9 +206,8 @@ export function createConnection({ options, base, platform, store, emit }: Parts
 
   async function connect() {
     drop();
-    const mine = turn;
+    const mine = (busy = turn);
     if (store.get().status !== 'reconnecting') store.set({ status: store.get().session ? 'reconnecting' : 'connecting' });
-    if (p.navigator.onLine === false) return retry(new VigilError(0, 'unavailable', 'offline'));
     try {
       const token = await getToken(force);
       if (mine !== turn) return;
@@ -216,7 +242,7 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   /** The socket was refused for what HTTP can mend, or explain. */
   async function enter(fresh: boolean) {
     drop();
-    const mine = turn;
+    const mine = (busy = turn);
     try {
       let token = await getToken(fresh);
       if (token && mine === turn) {
@@ -236,7 +262,7 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   function closed(code: number, reason?: string) {
     const error = new VigilError(0, reason ?? 'unavailable', `closed: ${code}`);
     const meaning = CLOSES[code];
-    if (meaning) return end(meaning);
+    if (meaning) return void over(meaning);
     if (code === 4501) return void (reason === 'token_revoked' ? over('tokens_revoked') : enter(reason === 'token_invalid'));
     if (code >= 4500 && code < 5000) return halt({ error });
     if (code === 4001) force = true;
@@ -245,10 +271,16 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   }
 
   function ready(message: ServerFrameOf<'ready'>, sent: number) {
-    registrations = replaced = 0;
+    registrations = 0;
+    owner = signIn;
     readyAt = p.now();
     clock.synchronise(message.serverTime, sent);
     clock.take(message, { status: 'live', session: message.session, error: null });
+    mirror(sentToken); // by the server's clock, which is known now
+    if (again) {
+      again = false;
+      void beat();
+    }
     if (readyAt - stayAt < STAY) link!.send({ type: 'activity' });
   }
 
@@ -308,9 +340,18 @@ export function createConnection({ options, base, platform, store, emit }: Parts
 
   /** Something suggests that what was known may be old: sleep, a network, a deadline. */
   function wake() {
-    if (link) {
-      if (link.live) link.check();
-    } else void connect();
+    if (link?.live) link.check();
+    else if (busy !== turn) void connect();
+  }
+
+  /** Somebody may have signed in anew: if not, everything goes on as it was. */
+  async function look() {
+    again = false;
+    const mine = turn;
+    const token = await getToken(false).catch(() => null);
+    if (mine !== turn || !token || !took(token)) return;
+    attempts = 0;
+    void connect();
   }
 
   function open() {
@@ -321,19 +362,23 @@ export function createConnection({ options, base, platform, store, emit }: Parts
       return true;
     });
     page = watchPage(p, {
-      wake,
+      wake() {
+        wokeAt = p.now();
+        wake();
+      },
       hide() {
         drop(); // a page with an open socket is not kept for going back
         lostAt = 0;
       },
-      offline: () => retry(new VigilError(0, 'unavailable', 'offline')),
+      offline: () => link?.live && link.check(),
       online() {
         attempts = 0;
         if (link?.live) link.check();
-        else retry(store.get().error ?? new VigilError(0, 'unavailable', 'online'));
+        else if (doubting !== turn) retry(store.get().error ?? new VigilError(0, 'unavailable', 'online'));
       },
       ended(sessionId, reason) {
-        if (sessionId === store.get().session?.id) end(reason, false);
+        // While a new sign-in is being followed the session in the state is one that has been left.
+        if (owner === signIn && sessionId === store.get().session?.id) void over(reason, false);
       },
     });
   }
@@ -342,20 +387,23 @@ export function createConnection({ options, base, platform, store, emit }: Parts
     clock,
     running: () => running,
     start() {
-      if (running) return void (link?.live ? beat() : wake());
+      // An application may call it for every token that it hears of, also for those that are asked for here.
+      if (running) return void (link?.live ? beat() : busy === turn ? (again = true) : look());
       p = platform();
       if (!p.window) return;
       running = true;
-      signIn = '';
-      attempts = registrations = replaced = lostAt = stayAt = 0;
-      force = false;
+      signIn = sub = '';
+      attempts = registrations = lostAt = stayAt = 0;
+      force = again = false;
       ownAlerts = [];
       store.set({ ...IDLE, offset: store.get().offset });
       open();
       void connect();
     },
     stop() {
+      p = platform();
       if (running) halt({});
+      else if (p.window) mirror(null); // of a page before this one
     },
     stay() {
       if (!link?.live) return false;

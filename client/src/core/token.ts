@@ -2,6 +2,8 @@
 export interface Claims {
   /** Names the sign-in: another one of the same user differs. */
   signIn: string;
+  /** The user. */
+  sub: string;
   /** When it expires, in seconds since the epoch; NaN if it does not say. */
   exp: number;
 }
@@ -14,5 +16,5 @@ export function claims(token: string): Claims {
   } catch {
     // an opaque token of a test: every one is of the same sign-in
   }
-  return { signIn: `${payload.sub}/${payload.sid ?? payload.auth_time}`, exp: payload.exp ?? NaN };
+  return { sub: `${payload.sub}`, signIn: `${payload.sub}/${payload.sid ?? payload.auth_time}`, exp: payload.exp ?? NaN };
 }

@@ -142,11 +142,11 @@ export interface Vigil {
   /** Calls the listener for each event of the type, until the function that it returns is called. */
   on<T extends keyof VigilEvents>(type: T, listener: (event: VigilEvents[T]) => void): () => void;
   /**
-   * Somebody has signed in: begins their session, or finds it, and holds a socket. Safe to call again; after a re-authentication it
-   * moves to the new sign-in at once. Does nothing on a server.
+   * Somebody has signed in: begins their session, or finds it, and holds a socket. Safe to call again, for every token that
+   * the application hears of; after a re-authentication it moves to the new sign-in at once. Does nothing on a server.
    */
   start(): void;
-  /** They have signed out, or the page needs it no more: closes the socket and forgets. Ends no session; an end that was told stays. */
+  /** They have signed out, or the page needs it no more: closes the socket and forgets. Ends no session; an end that was told stays. Clears the mirrored cookie. */
   stop(): void;
   /** The server's time, in milliseconds since the epoch. */
   now(): number;
@@ -166,6 +166,7 @@ export interface Vigil {
   /**
    * A request to the service with a fresh token, such as `request('GET', '/v1/events')`.
    * @throws {@link VigilError} for any answer but success, and when the service cannot be reached (status 0).
+   * @throws TypeError for a path that does not begin with one slash.
    */
   request<T = unknown>(method: string, path: string, body?: unknown): Promise<T>;
 }

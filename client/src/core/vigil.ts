@@ -1,10 +1,10 @@
 import type { Times } from './clock.js';
 import { createConnection, IDLE } from './connection.js';
 import { VigilError } from './error.js';
-import { call } from './http.js';
+import { call, endOf } from './http.js';
 import { browser } from './platform.js';
 import { createStore, safely } from './store.js';
-import type { Platform, Session, Vigil, VigilEvents, VigilOptions } from './types.js';
+import type { EndReason, Platform, Session, Vigil, VigilEvents, VigilOptions } from './types.js';
 
 /**
  * A client for a page: create one, and {@link Vigil.start} it whenever somebody is signed in.
@@ -37,6 +37,8 @@ export function createVigil(options: VigilOptions): Vigil {
   });
 
   async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
+    // Anything else could lead the token to another host.
+    if (!/^\/(?!\/)/.test(path)) throw new TypeError(`not a path of the service: ${path}`);
     let fresh = false;
     let registered = false;
     for (;;) {
@@ -82,12 +84,14 @@ export function createVigil(options: VigilOptions): Vigil {
     },
     endOthers: async () => (await request<{ ended: number }>('DELETE', '/v1/sessions?scope=others')).ended,
     async logout(everywhere) {
+      let reason: EndReason | undefined = 'logout';
       try {
         await request('POST', '/v1/logout', everywhere ? { allSessions: true } : undefined);
       } catch (error) {
-        if (!store.get().ended) throw error;
+        reason = error instanceof VigilError ? endOf(error) : undefined;
+        if (!reason) throw error;
       }
-      connection.end('logout');
+      connection.end(reason);
     },
     request,
   };

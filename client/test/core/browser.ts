@@ -98,13 +98,13 @@ export class Tab {
   }
 
   /** The person does something. */
-  act(type = 'keydown'): void {
-    this.window.dispatchEvent(new Event(type));
+  act(type = 'keydown', more: object = {}): void {
+    this.window.dispatchEvent(trusted(type, more));
   }
 
   show(visibilityState: 'visible' | 'hidden'): void {
     this.document.visibilityState = visibilityState;
-    this.document.dispatchEvent(new Event('visibilitychange'));
+    this.document.dispatchEvent(trusted('visibilitychange'));
   }
 
   /** The network comes or goes. */
@@ -121,6 +121,9 @@ export class Tab {
     return this;
   }
 }
+
+/** An event of the browser, not of a script. */
+const trusted = (type: string, more: object = {}) => Object.defineProperty(Object.assign(new Event(type), more), 'isTrusted', { value: true });
 
 /** Lets time pass, and with it the timers. */
 export const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);

@@ -18,6 +18,9 @@ beforeEach(() => {
 
 afterEach(() => vi.useRealTimers());
 
+/** An answer takes a moment. */
+const moment = () => new Promise((resolve) => setTimeout(resolve, 100));
+
 const registrations = () => server.requests.filter(({ method, path }) => method === 'POST' && path === '/v1/sessions');
 
 describe('a session begins', () => {
@@ -59,6 +62,46 @@ describe('a session begins', () => {
     expect(tab.state.status).toBe('idle');
     await tab.live();
     expect(server.live).toHaveLength(1);
+  });
+
+  it('without haste for an application that starts it for every token', async () => {
+    server.begin(browser.signIn!);
+    tab.getToken.mockImplementation(async (force) => {
+      if (force) setTimeout(() => tab.vigil.start());
+      await moment();
+      return browser.getToken(force);
+    });
+    server.receive = (peer) => peer.hangUp(4001, { type: 'auth_expired', reason: 'token_expired' });
+    tab.vigil.start();
+    await pass(60_000);
+    expect(tab.getToken.mock.calls.filter(([force]) => force).length).toBeLessThan(20);
+    expect(server.peers.length).toBeLessThan(20);
+  });
+
+  it('while it waits: at once for a new sign-in, and for no other', async () => {
+    server.random = () => 0.999;
+    server.down = true;
+    tab.vigil.start();
+    await pass(40_000);
+    server.down = false;
+    const before = server.peers.length;
+    tab.vigil.start();
+    await pass(100);
+    expect(server.peers).toHaveLength(before);
+    browser.reauthenticate();
+    tab.vigil.start();
+    await pass(200);
+    expect(tab.state).toMatchObject({ status: 'live', session: { id: sessionId(browser.signIn!) } });
+  });
+
+  it('of a sign-in that comes while an attempt is under way', async () => {
+    server.begin(browser.signIn!);
+    tab.vigil.start();
+    await pass(15);
+    browser.signIn = { sub: 'ana', auth_time: 7 };
+    tab.vigil.start();
+    await pass(300);
+    expect(tab.state).toMatchObject({ status: 'live', session: { id: sessionId(browser.signIn!) } });
   });
 
   it('for nobody while nobody is signed in', async () => {
@@ -344,27 +387,32 @@ describe('sleep, networks and the life of a page', () => {
     expect(tab.state.status).toBe('live');
   });
 
-  it('waits off line, and comes back on line', async () => {
+  it('tries less often off line, and comes back on line', async () => {
+    server.silent = true;
     tab.online(false);
-    expect(tab.state).toMatchObject({ status: 'reconnecting', error: { message: 'offline' } });
+    await pass(5_100);
+    expect(tab.state).toMatchObject({ status: 'reconnecting' });
+    server.silent = false;
+    server.down = true;
     const before = server.peers.length;
     await pass(600_000);
-    tab.show('visible');
-    await pass(600_000);
-    expect(server.peers.length).toBe(before);
+    expect(server.peers.length).toBeGreaterThan(before + 10);
+    expect(server.peers.length).toBeLessThan(before + 60);
+    server.down = false;
     tab.online(true);
     await pass(1_000);
     expect(tab.state).toMatchObject({ status: 'live', error: null });
   });
 
-  it('starts off line too', async () => {
+  it('does not believe a browser that says it is off line', async () => {
     const other = new Tab(new Browser(server));
     other.navigator.onLine = false;
-    other.vigil.start();
+    await other.live();
+    other.online(false);
     await pass(10_000);
-    expect(other.state.status).toBe('reconnecting');
-    other.online(true);
-    await pass(1_000);
+    expect(other.state.status).toBe('live');
+    server.closeAll(1006);
+    await pass(31_000);
     expect(other.state.status).toBe('live');
   });
 

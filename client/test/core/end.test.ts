@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { EndReason } from '../../src/core/index.js';
-import { Browser, pass, Tab } from './browser.js';
+import { Browser, pass, sleep, Tab } from './browser.js';
 import { Server, sessionId } from './server.js';
 
 let server: Server;
@@ -18,6 +18,11 @@ beforeEach(async () => {
 afterEach(() => vi.useRealTimers());
 
 const registrations = () => server.requests.filter(({ method, path }) => method === 'POST' && path === '/v1/sessions');
+
+/** Another tab's word that a session is over. */
+function broadcastEnd(sessionId: string): void {
+  for (const channel of browser.channels) channel.onmessage?.(new MessageEvent('message', { data: { sessionId, reason: 'revoked' } }));
+}
 
 describe('the end', () => {
   const reasons: EndReason[] = [
@@ -76,7 +81,7 @@ describe('the end', () => {
     server.end(tab.state.session!.id, 'revoked');
     await pass(20);
     tab.vigil.start();
-    await pass(100);
+    await pass(2_000);
     expect(tab.onEnded.mock.calls).toEqual([['revoked'], ['revoked']]);
   });
 
@@ -85,16 +90,14 @@ describe('the end', () => {
     server.intercept = (method, path) =>
       method === 'POST' && path === '/v1/sessions' ? server.problem(401, 'reauth_required', { maxAge: 0 }) : undefined;
     server.closeAll(4000);
-    await pass(1_000);
+    await pass(3_000);
     expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith('absolute_timeout');
   });
 
   it('is told to the other tabs of the session, and to no other', async () => {
     const other = await new Tab(browser).live();
-    const moved = new Tab(browser);
     await pass(1_000); // another second, another sign-in
-    browser.reauthenticate();
-    await moved.live();
+    const moved = await new Tab(Object.assign(new Browser(server), { channels: browser.channels })).live();
     // Only one socket says so.
     server.live.filter((peer) => peer !== server.peers[1] && peer.id === tab.state.session!.id).forEach((peer) => (peer.onmessage = null));
     server.end(tab.state.session!.id, 'revoked');
@@ -121,7 +124,7 @@ describe('the end', () => {
     await pass(30_000); // a heartbeat waits for its token
     const request = tab.vigil.request('GET', '/v1/sessions').catch(() => undefined);
     server.end(tab.state.session!.id, 'revoked');
-    await pass(20);
+    await pass(11_000); // a token that does not come keeps no end away
     const { state } = tab;
     answer(server.peer.token);
     onmessage!.call(peer as never, new MessageEvent('message', { data: '{"type":"session_revoked","reason":"logout"}' }));
@@ -192,11 +195,83 @@ describe('a new sign-in', () => {
     expect(other.onEnded).not.toHaveBeenCalled();
   });
 
-  it('is waited for, and if there is none it is over', async () => {
-    server.end(tab.state.session!.id, 'replaced');
-    await pass(60_000);
-    expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith('replaced');
-    expect(server.peers.length).toBeLessThan(8);
+  it.each(['replaced', 'tokens_revoked'] as const)('is waited for, and if there is none it is over: %s', async (reason) => {
+    server.end(tab.state.session!.id, reason);
+    await pass(9_000);
+    expect(tab.state.status).toBe('reconnecting');
+    tab.show('visible'); // looking again neither shortens the wait nor begins it anew
+    tab.vigil.start();
+    await pass(3_000);
+    expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith(reason);
+    expect(server.peers).toHaveLength(2);
+  });
+
+  it.each(['replaced', 'tokens_revoked'] as const)('is waited for without limit while nobody looks: %s', async (reason) => {
+    tab.show('hidden');
+    server.end(tab.state.session!.id, reason);
+    await pass(600_000);
+    expect(tab.onEnded).not.toHaveBeenCalled();
+    tab.show('visible');
+    await pass(3_000);
+    browser.reauthenticate();
+    await pass(2_000);
+    expect(tab.state).toMatchObject({ status: 'live', session: { id: sessionId(browser.signIn!) } });
+  });
+
+  const old = () => tab.state.session!.id;
+  it.each([
+    ['a frame', () => server.end(old(), 'revoked')],
+    ['a close', () => server.closeAll(4503)],
+    ['another tab', () => broadcastEnd(old())],
+    [
+      'a request',
+      () => {
+        server.end(old(), 'revoked');
+        server.peer.onmessage = server.peer.onclose = null;
+        tab.getToken.mockResolvedValueOnce(server.peer.token);
+        tab.vigil.sessions().catch(() => undefined);
+      },
+    ],
+  ])('outlives the end of the old one that is learnt late: %s', async (_, learn) => {
+    browser.reauthenticate();
+    learn();
+    await pass(5_000);
+    expect(tab.onEnded).not.toHaveBeenCalled();
+    expect(tab.state).toMatchObject({ status: 'live', session: { id: sessionId(browser.signIn!) } });
+  });
+
+  it.each([
+    ['at once', 0],
+    ['from the next connection', 60_000],
+  ])('outlives an end that a page learns when it wakes, before it knows of the sign-in: %s', async (_, away) => {
+    const { id } = tab.state.session!;
+    if (away) {
+      tab.window.dispatchEvent(new Event('pagehide'));
+      server.end(id, 'idle_timeout');
+      sleep(away);
+      tab.window.dispatchEvent(new Event('pageshow'));
+    } else {
+      tab.show('visible');
+      server.end(id, 'idle_timeout');
+    }
+    await pass(800);
+    browser.reauthenticate();
+    await pass(2_000);
+    expect(tab.onEnded).not.toHaveBeenCalled();
+    expect(tab.state).toMatchObject({ status: 'live', session: { id: sessionId(browser.signIn!) } });
+  });
+
+  it('hears nothing of the old one from other tabs while it begins', async () => {
+    const { id } = tab.state.session!;
+    browser.reauthenticate();
+    server.silent = true;
+    tab.vigil.start();
+    await pass(100);
+    const sockets = server.peers.length;
+    broadcastEnd(id);
+    await pass(100);
+    expect(tab.state.status).toBe('reconnecting');
+    expect(server.peers).toHaveLength(sockets);
   });
 
   it('may follow a revocation: changing a password ends all tokens', async () => {
@@ -212,13 +287,22 @@ describe('a new sign-in', () => {
     browser.signIn = { sub: 'ben', auth_time: 1 };
     await pass(31_000);
     expect(tab.state).toMatchObject({ status: 'live', session: { userId: 'ben' } });
+    expect(registrations().at(-1)!.body).not.toHaveProperty('replaces');
+  });
+
+  it('of another user shows nothing of the one before', async () => {
+    browser.signIn = { sub: 'ben', auth_time: 1 };
+    server.silent = true;
+    tab.vigil.start();
+    await pass(100);
+    expect(tab.state).toMatchObject({ status: 'connecting', session: null, idleDeadline: null, warning: null });
   });
 });
 
 describe('the socket refuses a token', () => {
   it('that was revoked: the end', async () => {
     server.closeAll(4501, { type: 'auth_expired', reason: 'token_revoked' });
-    await pass(100);
+    await pass(12_000);
     expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith('tokens_revoked');
   });
 
@@ -256,6 +340,20 @@ describe('the mirrored cookie', () => {
     expect(browser.cookies.get('vigil_token')).toBe(await browser.getToken(false));
     tab.vigil.stop();
     expect(browser.cookies.size).toBe(0);
+  });
+
+  it('is cleared by a stop, also of one that an earlier page has left', async () => {
+    const other = new Browser(server);
+    other.cookies.set('vigil_token', 'old');
+    new Tab(other, { cookie: {} }).vigil.stop();
+    expect(other.cookies.size).toBe(0);
+  });
+
+  it("lasts by the server's clock", async () => {
+    server.skew = -600_000;
+    const other = new Browser(server);
+    await new Tab(other, { cookie: {} }).live();
+    expect(other.attributes.get('vigil_token')).toContainEqual(expect.stringMatching(/^Max-Age=3(59\d|600)$/));
   });
 
   it('is named, placed and asked for', async () => {

@@ -47,6 +47,12 @@ describe('a request', () => {
     expect(tab.state.status).toBe('live');
   });
 
+  it.each(['.evil.example/x', '@evil.example', '//evil.example/', 'v1/token', ''])('leads the token nowhere else: %j', async (path) => {
+    const before = server.requests.length;
+    expect(await outcome(tab.vigil.request('GET', path))).toBeInstanceOf(TypeError);
+    expect(server.requests).toHaveLength(before);
+  });
+
   it('fails with what the problem document says', async () => {
     const errors = [{ field: 'email', message: 'is not valid' }];
     server.intercept = () => server.problem(400, 'invalid_request', { errors });
@@ -137,7 +143,7 @@ describe('a request', () => {
 
   it('finds the tokens revoked, and the socket does not say why', async () => {
     server.intercept = () => server.problem(401, 'token_revoked');
-    await outcome(tab.vigil.sessions(), 2_000);
+    await outcome(tab.vigil.sessions(), 15_000);
     expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith('tokens_revoked');
   });
 
@@ -215,6 +221,12 @@ describe('sessions', () => {
     server.intercept = () => server.problem(401, 'session_ended', { reason: 'revoked' });
     expect(await outcome(tab.vigil.logout())).toBeUndefined();
     expect(tab.state.ended).toBe('revoked');
+  });
+
+  it('are over for a logout with a token that was revoked', async () => {
+    server.intercept = () => server.problem(401, 'token_revoked');
+    expect(await outcome(tab.vigil.logout())).toBeUndefined();
+    expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith('tokens_revoked');
   });
 
   it('go on when a logout does not reach the service', async () => {

@@ -222,7 +222,7 @@ describe('idleness', () => {
 });
 
 describe('activity', () => {
-  it.each(['mousedown', 'mousemove', 'keydown', 'touchstart', 'scroll', 'wheel'])('is %s', async (type) => {
+  it.each(['mousedown', 'keydown', 'touchstart', 'wheel'])('is %s', async (type) => {
     tab.act(type);
     expect(sent('activity')).toHaveLength(1);
   });
@@ -246,20 +246,44 @@ describe('activity', () => {
 
   it('is coming into view, and nothing in a hidden page', async () => {
     tab.show('hidden');
-    tab.act('scroll');
+    tab.act('wheel');
     expect(sent('activity')).toHaveLength(0);
     tab.show('visible');
     expect(sent('activity')).toHaveLength(1);
   });
 
   it('is no pointer that rests while the page moves', async () => {
-    const move = (screenX: number) => tab.window.dispatchEvent(Object.assign(new Event('mousemove'), { screenX, screenY: 1 }));
+    const move = (screenX: number) => tab.act('mousemove', { screenX, screenY: 1 });
     move(1);
-    await pass(20_000);
     move(1);
-    expect(sent('activity')).toHaveLength(1);
+    expect(sent('activity')).toHaveLength(0);
     move(2);
+    expect(sent('activity')).toHaveLength(1);
+    await pass(20_000);
+    move(2);
+    expect(sent('activity')).toHaveLength(1);
+    move(3);
     expect(sent('activity')).toHaveLength(2);
+  });
+
+  it('is no scrolling by itself, only what an input brings about', async () => {
+    tab.act('scroll');
+    expect(sent('activity')).toHaveLength(0);
+    tab.show('hidden');
+    tab.act('wheel');
+    tab.document.visibilityState = 'visible';
+    await pass(900);
+    tab.act('scroll');
+    expect(sent('activity')).toHaveLength(1);
+    await pass(20_000);
+    tab.act('scroll');
+    expect(sent('activity')).toHaveLength(1);
+  });
+
+  it('is nothing that a script sends', () => {
+    for (const type of ['keydown', 'scroll']) tab.window.dispatchEvent(new Event(type));
+    tab.document.dispatchEvent(new Event('visibilitychange'));
+    expect(sent('activity')).toHaveLength(0);
   });
 
   it('is heard while capturing and without keeping the page from scrolling', () => {
