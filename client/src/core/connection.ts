@@ -14,10 +14,10 @@ const BACKOFF_BASE = 500; // before the first attempt at most this, in milliseco
 const BACKOFF_CAP = 30_000;
 const STABLE = 10_000; // a connection that has lasted this long was good: the next attempt is a first one
 const REGISTER_TIMEOUT = 30_000;
+const RENEW = 60_000; // before its end, or two heartbeats, a token is renewed
 const POLL = 1000; // more than Firebase's 800 ms, in which a tab learns of what another one has signed in
 const WOKEN = 2000; // for so long after a page has woken it may not have learnt of it
 const MOVE_WAIT = 10_000; // for another tab's new sign-in to reach this one, while somebody looks
-const STAY = 30_000; // a wish to stay is made good after a reconnection within this time
 const REVOKED_WAIT = 1000; // for the socket to say why, which HTTP does not
 
 /** The ends that a new sign-in of this browser brings about: the old one is over, the person is not signed out. */
@@ -68,8 +68,10 @@ export interface Connection {
   running(): boolean;
   start(): void;
   stop(): void;
-  /** Activity at once, if there is a socket to tell it by. */
-  stay(): boolean;
+  /** Activity at once, by the socket: false if there is none, or if it goes before the answer. Then the next one makes up for it. */
+  stay(): Promise<boolean>;
+  /** The wish to stay has been answered, on another way. */
+  stayed(): void;
   /** A token is about to be used: if it is of a new sign-in, the connection follows. */
   follow(token: string): void;
   /** Begins the session of a sign-in, once for all who ask for it at the same time. */
@@ -103,7 +105,11 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   let readyAt = Infinity;
   let lostAt = 0; // when the last good connection was lost, 0 if there is none to make up for
   let sentToken = '';
-  let stayAt = 0; // when the person wished to stay, until the server has answered
+  let wish: number | undefined; // when the person wished to stay, until the server has answered
+  let stays: ((answered: boolean) => void)[] = []; // who waits for the answer
+  let offered = { token: '', at: 0 }; // the token of the last ping that had one
+  let early = 0; // so long before its own end the server takes a token no more, in milliseconds
+  let beatEvery = 0;
   let ownAlerts: SecurityAlert[] = [];
 
   const clock = createClock(platform, store, wake);
@@ -126,6 +132,12 @@ export function createConnection({ options, base, platform, store, emit }: Parts
     return signIn !== was;
   }
 
+  /** Tells who waits for it whether the wish to stay has been answered. */
+  function answer(answered: boolean) {
+    if (answered) wish = undefined;
+    for (const settle of stays.splice(0)) settle(answered);
+  }
+
   /** Abandons what is under way. */
   function drop() {
     turn++;
@@ -137,12 +149,14 @@ export function createConnection({ options, base, platform, store, emit }: Parts
     }
     link?.close();
     link = undefined;
+    answer(false);
   }
 
   function halt(patch: Partial<VigilState>) {
     running = false;
     drop();
     clock.stop();
+    wish = undefined;
     activity.stop();
     page.stop();
     mirror(null);
@@ -281,14 +295,19 @@ export function createConnection({ options, base, platform, store, emit }: Parts
       again = false;
       void beat();
     }
-    if (readyAt - stayAt < STAY) link!.send({ type: 'activity' });
+    beatEvery = message.heartbeatInterval;
+    early = Math.max(0, claims(sentToken).exp * 1000 - Date.parse(message.tokenExpiresAt));
+    if (wish !== undefined && clock.now() < Date.parse(message.idleDeadline)) void stay();
   }
 
   function frame(message: ServerFrame) {
-    stayAt = 0;
     switch (message.type) {
       case 'pong':
-        if (typeof message.timestamp === 'number') clock.synchronise(message.serverTime, message.timestamp);
+        if (typeof message.timestamp === 'number') {
+          clock.synchronise(message.serverTime, message.timestamp);
+          if (message.timestamp >= wish!) answer(true);
+          if (message.timestamp === offered.at && !message.error) sentToken = offered.token;
+        }
         clock.idle(message.idleDeadline);
         if (message.tokenValid) renewing = false;
         else if (!renewing) {
@@ -302,6 +321,7 @@ export function createConnection({ options, base, platform, store, emit }: Parts
         break;
       case 'idle_reset':
         clock.take(message);
+        answer(true);
         break;
       case 'session_revoked':
         void over(message.reason);
@@ -327,15 +347,31 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   async function beat(fresh = false) {
     const at = link;
     // Without a token that can be had now, the ping still keeps the connection.
-    const token = await getToken(fresh).catch(() => undefined);
+    const ask = (force: boolean) => getToken(force).catch(() => undefined);
+    let token = await ask(fresh);
+    const left = token && claims(token).exp * 1000 - early - clock.now();
     if (at !== link || !at?.live) return;
+    // The application renews its token only when it needs one itself.
+    if (!fresh && left && left < Math.max(2 * beatEvery, RENEW)) token = (await ask(true)) ?? token;
+    if (at !== link || !at.live) return;
     if (token === null) return halt({});
     if (token && took(token)) return connect();
+    const news = token && token !== sentToken && { token };
+    if (news) offered = { ...news, at: p.now() };
     at.ping({
-      ...(token && token !== sentToken && { token: (sentToken = token) }),
+      ...news,
       ...(lostAt && { reconnectedAfterMs: readyAt - lostAt }),
     });
     lostAt = 0;
+  }
+
+  async function stay() {
+    if (running) wish = p.now();
+    if (!link?.live) return false;
+    const answered = new Promise<boolean>((resolve) => stays.push(resolve));
+    link.send({ type: 'activity' });
+    link.check();
+    return answered;
   }
 
   /** Something suggests that what was known may be old: sleep, a network, a deadline. */
@@ -393,7 +429,7 @@ export function createConnection({ options, base, platform, store, emit }: Parts
       if (!p.window) return;
       running = true;
       signIn = sub = '';
-      attempts = registrations = lostAt = stayAt = 0;
+      attempts = registrations = lostAt = 0;
       force = again = false;
       ownAlerts = [];
       store.set({ ...IDLE, offset: store.get().offset });
@@ -405,16 +441,11 @@ export function createConnection({ options, base, platform, store, emit }: Parts
       if (running) halt({});
       else if (p.window) mirror(null); // of a page before this one
     },
-    stay() {
-      if (!link?.live) return false;
-      stayAt = p.now();
-      link.send({ type: 'activity' });
-      link.check();
-      return true;
-    },
+    stay,
     follow(token) {
       if (running && took(token)) void connect();
     },
+    stayed: () => answer(true),
     register,
     learn(error, token) {
       // An answer about a sign-in that has been left says nothing about this one.

@@ -73,8 +73,9 @@ export function createVigil(options: VigilOptions): Vigil {
     stop: connection.stop,
     now: connection.clock.now,
     async stayActive() {
-      if (connection.stay()) return;
+      if (await connection.stay()) return;
       const times = await request<Times>('POST', '/v1/sessions/current/activity');
+      connection.stayed();
       if (connection.running()) connection.clock.take(times);
     },
     sessions: async (all) => (await request<{ sessions: Session[] }>('GET', `/v1/sessions${all ? '?status=all' : ''}`)).sessions,
