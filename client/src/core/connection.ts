@@ -1,13 +1,15 @@
 import { watchActivity, type Watch } from './activity.js';
-import { createClock, type Clock } from './clock.js';
+import { createClock } from './clock.js';
 import { cookie } from './cookie.js';
 import { VigilError } from './error.js';
 import { call, endOf } from './http.js';
+import { CLOSES, FATAL, MAY_MOVE } from './meaning.js';
 import { watchPage, type Page } from './page.js';
+import { IDLE, type Connection, type Parts } from './parts.js';
 import { openLink, type Link } from './socket.js';
-import { safely, type Store } from './store.js';
+import { safely } from './store.js';
 import { claims } from './token.js';
-import type { EndReason, Platform, SecurityAlert, VigilEvents, VigilOptions, VigilState } from './types.js';
+import type { EndReason, Platform, SecurityAlert, VigilState } from './types.js';
 import type { ServerFrame, ServerFrameOf } from './wire.js';
 
 const BACKOFF_BASE = 500; // before the first attempt at most this, in milliseconds; each doubles it
@@ -19,67 +21,6 @@ const POLL = 1000; // more than Firebase's 800 ms, in which a tab learns of what
 const WOKEN = 2000; // for so long after a page has woken it may not have learnt of it
 const MOVE_WAIT = 10_000; // for another tab's new sign-in to reach this one, while somebody looks
 const REVOKED_WAIT = 1000; // for the socket to say why, which HTTP does not
-
-/** The ends that a new sign-in of this browser brings about: the old one is over, the person is not signed out. */
-const MAY_MOVE: readonly EndReason[] = ['replaced', 'tokens_revoked'];
-
-/** Problems that trying again does not mend. */
-const FATAL = ['token_missing', 'token_invalid', 'session_limit', 'invalid_request'];
-
-/** What a terminal close means when its last frame was lost. */
-const CLOSES: Record<number, EndReason> = { 4502: 'revoked', 4503: 'idle_timeout', 4504: 'absolute_timeout', 4505: 'user_disabled' };
-
-/** The state of a client that is not started. */
-export const IDLE: VigilState = {
-  status: 'idle',
-  session: null,
-  warnAt: null,
-  idleDeadline: null,
-  expiresAt: null,
-  warning: null,
-  ended: null,
-  offset: 0,
-  error: null,
-};
-
-/** What a {@link Connection} is made of. */
-export interface Parts {
-  options: VigilOptions;
-  /** The service's address without a slash at its end. */
-  base: string;
-  platform(): Platform;
-  store: Store<VigilState>;
-  emit<T extends keyof VigilEvents>(type: T, event: VigilEvents[T]): void;
-}
-
-/**
- * The session of whoever is signed in, and the socket that is held for it.
- *
- * ```text
- *   idle ──start──▶ connecting ──ready──▶ live ◀──ready── reconnecting
- *     ▲                 │                  │                  ▲
- *     └── nobody is signed in, stop,       ├── lost, 4000–4499 ┘
- *         or what trying again             └── the server says that it is over ──▶ ended
- *         does not mend
- * ```
- */
-export interface Connection {
-  readonly clock: Clock;
-  running(): boolean;
-  start(): void;
-  stop(): void;
-  /** Activity at once, by the socket: false if there is none, or if it goes before the answer. Then the next one makes up for it. */
-  stay(): Promise<boolean>;
-  /** The wish to stay has been answered, on another way. */
-  stayed(): void;
-  /** A token is about to be used: if it is of a new sign-in, the connection follows. */
-  follow(token: string): void;
-  /** Begins the session of a sign-in, once for all who ask for it at the same time. */
-  register(token: string): Promise<void>;
-  /** A request with this token has failed: perhaps it says that the session is over. */
-  learn(error: VigilError, token: string): void;
-  end(reason: EndReason): void;
-}
 
 /** Makes a connection that is not started. */
 export function createConnection({ options, base, platform, store, emit }: Parts): Connection {
@@ -179,8 +120,7 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   async function over(reason: EndReason, tell = true) {
     if (!running || doubting === turn) return;
     const moves = MAY_MOVE.includes(reason);
-    const late = !link?.live || p.now() - wokeAt < WOKEN;
-    const wait = moves ? MOVE_WAIT : late ? POLL : 0;
+    const wait = moves ? MOVE_WAIT : !link?.live || p.now() - wokeAt < WOKEN ? POLL : 0;
     drop();
     const mine = (busy = doubting = turn);
     const pause = (ms: number) => new Promise<void>((resolve) => (retryTimer = p.setTimeout(resolve, ms)));

@@ -1,7 +1,8 @@
 import type { Times } from './clock.js';
-import { createConnection, IDLE } from './connection.js';
+import { createConnection } from './connection.js';
 import { VigilError } from './error.js';
 import { call, endOf } from './http.js';
+import { IDLE } from './parts.js';
 import { browser } from './platform.js';
 import { createStore, safely } from './store.js';
 import type { EndReason, Platform, Session, Vigil, VigilEvents, VigilOptions } from './types.js';
