@@ -6,6 +6,7 @@ import { call, endOf } from './http.js';
 import { CLOSES, FATAL, MAY_MOVE } from './meaning.js';
 import { watchPage, type Page } from './page.js';
 import { IDLE, type Connection, type Parts } from './parts.js';
+import { within } from './platform.js';
 import { openLink, type Link } from './socket.js';
 import { safely } from './store.js';
 import { claims } from './token.js';
@@ -16,6 +17,7 @@ const BACKOFF_BASE = 500; // before the first attempt at most this, in milliseco
 const BACKOFF_CAP = 30_000;
 const STABLE = 10_000; // a connection that has lasted this long was good: the next attempt is a first one
 const REGISTER_TIMEOUT = 30_000;
+const TOKEN_WAIT = 20_000; // for the application to give a token
 const RENEW = 60_000; // before its end, or two heartbeats, a token is renewed
 const POLL = 1000; // more than Firebase's 800 ms, in which a tab learns of what another one has signed in
 const WOKEN = 2000; // for so long after a page has woken it may not have learnt of it
@@ -54,7 +56,7 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   let ownAlerts: SecurityAlert[] = [];
 
   const clock = createClock(platform, store, wake);
-  const getToken = async (fresh: boolean) => options.getToken(fresh);
+  const getToken = (fresh: boolean) => within(p, TOKEN_WAIT, (async () => options.getToken(fresh))());
   const mirror = (token: string | null) => {
     if (options.cookie) p.document.cookie = cookie(options.cookie, token, clock.now());
   };
@@ -123,17 +125,14 @@ export function createConnection({ options, base, platform, store, emit }: Parts
     const wait = moves ? MOVE_WAIT : !link?.live || p.now() - wokeAt < WOKEN ? POLL : 0;
     drop();
     const mine = (busy = doubting = turn);
-    const pause = (ms: number) => new Promise<void>((resolve) => (retryTimer = p.setTimeout(resolve, ms)));
     for (let waited = 0; ; ) {
-      // No answer is one too.
-      const token = await Promise.race([getToken(false).catch(() => null), pause(MOVE_WAIT)]);
+      const token = await getToken(false).catch(() => null);
       if (mine !== turn) return;
-      p.clearTimeout(retryTimer);
       if (token && claims(token).signIn !== signIn) return connect();
       const asleep = moves && p.document.visibilityState === 'hidden';
       if (waited >= wait && !asleep) return end(reason, tell);
       store.set({ status: 'reconnecting', error: new VigilError(0, 'unavailable', reason) });
-      await pause(POLL);
+      await new Promise<void>((resolve) => (retryTimer = p.setTimeout(resolve, POLL)));
       if (!asleep) waited += POLL;
     }
   }

@@ -294,6 +294,17 @@ describe('a lost connection', () => {
     expect(tab.state.status).toBe('live');
   });
 
+  it('does not wait for a token that never comes', async () => {
+    tab.getToken.mockReturnValueOnce(new Promise(() => undefined));
+    server.closeAll(1006);
+    await pass(1_000);
+    tab.show('visible');
+    await pass(15_000);
+    expect(tab.state.status).toBe('reconnecting');
+    await pass(10_000);
+    expect(tab.state.status).toBe('live');
+  });
+
   it('may be one that cannot even be tried', async () => {
     const bad = new Tab(new Browser(server), {
       platform: {
