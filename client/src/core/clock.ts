@@ -3,6 +3,7 @@ import type { Platform, VigilState } from './types.js';
 
 const LONGEST_TIMER = 2 ** 31 - 1;
 const AFTER = 1000; // of a deadline, for the server to act on it first
+const ASKED = 6000; // until a server that has been asked has answered, or the connection counts as lost
 
 /** Deadlines as the service tells them, RFC 3339. */
 export interface Times {
@@ -32,6 +33,7 @@ export interface Clock {
  */
 export function createClock(platform: () => Platform, store: Store<VigilState>, due: () => void): Clock {
   let timer: unknown;
+  let warnTimer: unknown;
 
   const now = () => platform().now() + store.get().offset;
   const set = (warnAt: number, idleDeadline: number, more?: Partial<VigilState>) => {
@@ -39,6 +41,16 @@ export function createClock(platform: () => Platform, store: Store<VigilState>, 
     clock.stop();
     const left = Math.min(idleDeadline, store.get().expiresAt ?? Infinity) - now();
     timer = platform().setTimeout(due, Math.min(Math.max(left, 0) + AFTER, LONGEST_TIMER));
+    if (now() < warnAt) warnTimer = platform().setTimeout(unwarned, Math.min(warnAt - now() + AFTER, LONGEST_TIMER));
+  };
+
+  /** The server warns while it can be reached: there may have been activity elsewhere. Otherwise what is known has to do. */
+  const unwarned = () => {
+    const { status, warnAt, idleDeadline } = store.get();
+    if (status === 'live') {
+      due();
+      warnTimer = platform().setTimeout(unwarned, ASKED);
+    } else set(warnAt!, idleDeadline!);
   };
 
   const clock: Clock = {
@@ -59,7 +71,10 @@ export function createClock(platform: () => Platform, store: Store<VigilState>, 
       if (moved > 0) set(warnAt! + moved, before! + moved);
     },
     warn: (idleDeadline) => set(Math.min(store.get().warnAt!, now()), Date.parse(idleDeadline)),
-    stop: () => platform().clearTimeout(timer),
+    stop() {
+      platform().clearTimeout(timer);
+      platform().clearTimeout(warnTimer);
+    },
   };
   return clock;
 }

@@ -1,83 +1,28 @@
 import { watchActivity, type Watch } from './activity.js';
-import { createClock, type Clock } from './clock.js';
+import { createClock } from './clock.js';
 import { cookie } from './cookie.js';
 import { VigilError } from './error.js';
 import { call, endOf } from './http.js';
+import { CLOSES, FATAL, MAY_MOVE } from './meaning.js';
 import { watchPage, type Page } from './page.js';
+import { IDLE, type Connection, type Parts } from './parts.js';
+import { within } from './platform.js';
 import { openLink, type Link } from './socket.js';
-import { safely, type Store } from './store.js';
+import { safely } from './store.js';
 import { claims } from './token.js';
-import type { EndReason, Platform, SecurityAlert, VigilEvents, VigilOptions, VigilState } from './types.js';
+import type { EndReason, Platform, SecurityAlert, VigilState } from './types.js';
 import type { ServerFrame, ServerFrameOf } from './wire.js';
 
 const BACKOFF_BASE = 500; // before the first attempt at most this, in milliseconds; each doubles it
 const BACKOFF_CAP = 30_000;
 const STABLE = 10_000; // a connection that has lasted this long was good: the next attempt is a first one
 const REGISTER_TIMEOUT = 30_000;
+const TOKEN_WAIT = 20_000; // for the application to give a token
+const RENEW = 60_000; // before its end, or two heartbeats, a token is renewed
 const POLL = 1000; // more than Firebase's 800 ms, in which a tab learns of what another one has signed in
 const WOKEN = 2000; // for so long after a page has woken it may not have learnt of it
 const MOVE_WAIT = 10_000; // for another tab's new sign-in to reach this one, while somebody looks
-const STAY = 30_000; // a wish to stay is made good after a reconnection within this time
 const REVOKED_WAIT = 1000; // for the socket to say why, which HTTP does not
-
-/** The ends that a new sign-in of this browser brings about: the old one is over, the person is not signed out. */
-const MAY_MOVE: readonly EndReason[] = ['replaced', 'tokens_revoked'];
-
-/** Problems that trying again does not mend. */
-const FATAL = ['token_missing', 'token_invalid', 'session_limit', 'invalid_request'];
-
-/** What a terminal close means when its last frame was lost. */
-const CLOSES: Record<number, EndReason> = { 4502: 'revoked', 4503: 'idle_timeout', 4504: 'absolute_timeout', 4505: 'user_disabled' };
-
-/** The state of a client that is not started. */
-export const IDLE: VigilState = {
-  status: 'idle',
-  session: null,
-  warnAt: null,
-  idleDeadline: null,
-  expiresAt: null,
-  warning: null,
-  ended: null,
-  offset: 0,
-  error: null,
-};
-
-/** What a {@link Connection} is made of. */
-export interface Parts {
-  options: VigilOptions;
-  /** The service's address without a slash at its end. */
-  base: string;
-  platform(): Platform;
-  store: Store<VigilState>;
-  emit<T extends keyof VigilEvents>(type: T, event: VigilEvents[T]): void;
-}
-
-/**
- * The session of whoever is signed in, and the socket that is held for it.
- *
- * ```text
- *   idle ──start──▶ connecting ──ready──▶ live ◀──ready── reconnecting
- *     ▲                 │                  │                  ▲
- *     └── nobody is signed in, stop,       ├── lost, 4000–4499 ┘
- *         or what trying again             └── the server says that it is over ──▶ ended
- *         does not mend
- * ```
- */
-export interface Connection {
-  readonly clock: Clock;
-  running(): boolean;
-  start(): void;
-  stop(): void;
-  /** Activity at once, if there is a socket to tell it by. */
-  stay(): boolean;
-  /** A token is about to be used: if it is of a new sign-in, the connection follows. */
-  follow(token: string): void;
-  /** Begins the session of a sign-in, once for all who ask for it at the same time. */
-  register(token: string): Promise<void>;
-  /** A request with this token has failed: perhaps it says that the session is over. */
-  learn(error: VigilError, token: string): void;
-  end(reason: EndReason): void;
-}
 
 /** Makes a connection that is not started. */
 export function createConnection({ options, base, platform, store, emit }: Parts): Connection {
@@ -103,11 +48,15 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   let readyAt = Infinity;
   let lostAt = 0; // when the last good connection was lost, 0 if there is none to make up for
   let sentToken = '';
-  let stayAt = 0; // when the person wished to stay, until the server has answered
+  let wish: number | undefined; // when the person wished to stay, until the server has answered
+  let stays: ((answered: boolean) => void)[] = []; // who waits for the answer
+  let offered = { token: '', at: 0 }; // the token of the last ping that had one
+  let early = 0; // so long before its own end the server takes a token no more, in milliseconds
+  let beatEvery = 0;
   let ownAlerts: SecurityAlert[] = [];
 
   const clock = createClock(platform, store, wake);
-  const getToken = async (fresh: boolean) => options.getToken(fresh);
+  const getToken = (fresh: boolean) => within(p, TOKEN_WAIT, (async () => options.getToken(fresh))());
   const mirror = (token: string | null) => {
     if (options.cookie) p.document.cookie = cookie(options.cookie, token, clock.now());
   };
@@ -126,6 +75,12 @@ export function createConnection({ options, base, platform, store, emit }: Parts
     return signIn !== was;
   }
 
+  /** Tells who waits for it whether the wish to stay has been answered. */
+  function answer(answered: boolean) {
+    if (answered) wish = undefined;
+    for (const settle of stays.splice(0)) settle(answered);
+  }
+
   /** Abandons what is under way. */
   function drop() {
     turn++;
@@ -137,12 +92,14 @@ export function createConnection({ options, base, platform, store, emit }: Parts
     }
     link?.close();
     link = undefined;
+    answer(false);
   }
 
   function halt(patch: Partial<VigilState>) {
     running = false;
     drop();
     clock.stop();
+    wish = undefined;
     activity.stop();
     page.stop();
     mirror(null);
@@ -165,21 +122,17 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   async function over(reason: EndReason, tell = true) {
     if (!running || doubting === turn) return;
     const moves = MAY_MOVE.includes(reason);
-    const late = !link?.live || p.now() - wokeAt < WOKEN;
-    const wait = moves ? MOVE_WAIT : late ? POLL : 0;
+    const wait = moves ? MOVE_WAIT : !link?.live || p.now() - wokeAt < WOKEN ? POLL : 0;
     drop();
     const mine = (busy = doubting = turn);
-    const pause = (ms: number) => new Promise<void>((resolve) => (retryTimer = p.setTimeout(resolve, ms)));
     for (let waited = 0; ; ) {
-      // No answer is one too.
-      const token = await Promise.race([getToken(false).catch(() => null), pause(MOVE_WAIT)]);
+      const token = await getToken(false).catch(() => null);
       if (mine !== turn) return;
-      p.clearTimeout(retryTimer);
       if (token && claims(token).signIn !== signIn) return connect();
       const asleep = moves && p.document.visibilityState === 'hidden';
       if (waited >= wait && !asleep) return end(reason, tell);
       store.set({ status: 'reconnecting', error: new VigilError(0, 'unavailable', reason) });
-      await pause(POLL);
+      await new Promise<void>((resolve) => (retryTimer = p.setTimeout(resolve, POLL)));
       if (!asleep) waited += POLL;
     }
   }
@@ -281,14 +234,19 @@ export function createConnection({ options, base, platform, store, emit }: Parts
       again = false;
       void beat();
     }
-    if (readyAt - stayAt < STAY) link!.send({ type: 'activity' });
+    beatEvery = message.heartbeatInterval;
+    early = Math.max(0, claims(sentToken).exp * 1000 - Date.parse(message.tokenExpiresAt));
+    if (wish !== undefined && clock.now() < Date.parse(message.idleDeadline)) void stay();
   }
 
   function frame(message: ServerFrame) {
-    stayAt = 0;
     switch (message.type) {
       case 'pong':
-        if (typeof message.timestamp === 'number') clock.synchronise(message.serverTime, message.timestamp);
+        if (typeof message.timestamp === 'number') {
+          clock.synchronise(message.serverTime, message.timestamp);
+          if (message.timestamp >= wish!) answer(true);
+          if (message.timestamp === offered.at && !message.error) sentToken = offered.token;
+        }
         clock.idle(message.idleDeadline);
         if (message.tokenValid) renewing = false;
         else if (!renewing) {
@@ -302,6 +260,7 @@ export function createConnection({ options, base, platform, store, emit }: Parts
         break;
       case 'idle_reset':
         clock.take(message);
+        answer(true);
         break;
       case 'session_revoked':
         void over(message.reason);
@@ -327,15 +286,31 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   async function beat(fresh = false) {
     const at = link;
     // Without a token that can be had now, the ping still keeps the connection.
-    const token = await getToken(fresh).catch(() => undefined);
+    const ask = (force: boolean) => getToken(force).catch(() => undefined);
+    let token = await ask(fresh);
+    const left = token && claims(token).exp * 1000 - early - clock.now();
     if (at !== link || !at?.live) return;
+    // The application renews its token only when it needs one itself.
+    if (!fresh && left && left < Math.max(2 * beatEvery, RENEW)) token = (await ask(true)) ?? token;
+    if (at !== link || !at.live) return;
     if (token === null) return halt({});
     if (token && took(token)) return connect();
+    const news = token && token !== sentToken && { token };
+    if (news) offered = { ...news, at: p.now() };
     at.ping({
-      ...(token && token !== sentToken && { token: (sentToken = token) }),
+      ...news,
       ...(lostAt && { reconnectedAfterMs: readyAt - lostAt }),
     });
     lostAt = 0;
+  }
+
+  async function stay() {
+    if (running) wish = p.now();
+    if (!link?.live) return false;
+    const answered = new Promise<boolean>((resolve) => stays.push(resolve));
+    link.send({ type: 'activity' });
+    link.check();
+    return answered;
   }
 
   /** Something suggests that what was known may be old: sleep, a network, a deadline. */
@@ -393,7 +368,7 @@ export function createConnection({ options, base, platform, store, emit }: Parts
       if (!p.window) return;
       running = true;
       signIn = sub = '';
-      attempts = registrations = lostAt = stayAt = 0;
+      attempts = registrations = lostAt = 0;
       force = again = false;
       ownAlerts = [];
       store.set({ ...IDLE, offset: store.get().offset });
@@ -405,16 +380,11 @@ export function createConnection({ options, base, platform, store, emit }: Parts
       if (running) halt({});
       else if (p.window) mirror(null); // of a page before this one
     },
-    stay() {
-      if (!link?.live) return false;
-      stayAt = p.now();
-      link.send({ type: 'activity' });
-      link.check();
-      return true;
-    },
+    stay,
     follow(token) {
       if (running && took(token)) void connect();
     },
+    stayed: () => answer(true),
     register,
     learn(error, token) {
       // An answer about a sign-in that has been left says nothing about this one.

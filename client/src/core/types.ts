@@ -151,8 +151,8 @@ export interface Vigil {
   /** The server's time, in milliseconds since the epoch. */
   now(): number;
   /**
-   * The person wants to stay: activity, at once. The warning goes when the server has said so.
-   * @throws {@link VigilError} when neither the socket nor HTTP reaches the service.
+   * The person wants to stay: activity, at once. Resolves when the server has answered, and the warning goes.
+   * @throws {@link VigilError} when neither the socket nor HTTP reaches the service; the next connection makes up for it.
    */
   stayActive(): Promise<void>;
   /** The user's sessions, the one of the latest activity first; with `all` also the ended ones that are kept. */

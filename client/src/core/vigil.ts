@@ -1,7 +1,8 @@
 import type { Times } from './clock.js';
-import { createConnection, IDLE } from './connection.js';
+import { createConnection } from './connection.js';
 import { VigilError } from './error.js';
 import { call, endOf } from './http.js';
+import { IDLE } from './parts.js';
 import { browser } from './platform.js';
 import { createStore, safely } from './store.js';
 import type { EndReason, Platform, Session, Vigil, VigilEvents, VigilOptions } from './types.js';
@@ -73,8 +74,9 @@ export function createVigil(options: VigilOptions): Vigil {
     stop: connection.stop,
     now: connection.clock.now,
     async stayActive() {
-      if (connection.stay()) return;
+      if (await connection.stay()) return;
       const times = await request<Times>('POST', '/v1/sessions/current/activity');
+      connection.stayed();
       if (connection.running()) connection.clock.take(times);
     },
     sessions: async (all) => (await request<{ sessions: Session[] }>('GET', `/v1/sessions${all ? '?status=all' : ''}`)).sessions,

@@ -124,7 +124,7 @@ describe('the end', () => {
     await pass(30_000); // a heartbeat waits for its token
     const request = tab.vigil.request('GET', '/v1/sessions').catch(() => undefined);
     server.end(tab.state.session!.id, 'revoked');
-    await pass(11_000); // a token that does not come keeps no end away
+    await pass(21_000); // a token that does not come keeps no end away
     const { state } = tab;
     answer(server.peer.token);
     onmessage!.call(peer as never, new MessageEvent('message', { data: '{"type":"session_revoked","reason":"logout"}' }));

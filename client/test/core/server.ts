@@ -108,6 +108,8 @@ export class Server {
   idleWarning = 2 * 60_000;
   lifetime = 12 * 3600_000;
   heartbeatInterval = 30_000;
+  /** So long it takes a token, if not as long as the token lasts. */
+  tokenLife = Infinity;
   /** The chance in everything: the same in every run. */
   random = ((seed) => () => (seed = (seed * 16807) % 2147483647) / 2147483647)(20260102);
   readonly peers: Peer[] = [];
@@ -162,7 +164,7 @@ export class Server {
   };
 
   /** The sign-in of a token, or why it does not count. */
-  private verify(token: string): SignIn | string {
+  private verify(token: string): (SignIn & { exp: number }) | string {
     const bad = this.badTokens.get(token);
     if (bad) return bad;
     try {
@@ -310,7 +312,7 @@ export class Server {
       warnAt,
       idleDeadline,
       expiresAt,
-      tokenExpiresAt: expiresAt,
+      tokenExpiresAt: this.iso(Math.min(claims.exp * 1000, this.now() + this.tokenLife)),
     });
   }
 

@@ -46,6 +46,33 @@ describe('a heartbeat', () => {
     expect(server.peers).toHaveLength(2);
   });
 
+  it('renews a token before the server takes it no more', async () => {
+    browser.tokenLife = 3600;
+    server.tokenLife = 600_000; // the server's own limit
+    const other = await new Tab(browser).live();
+    other.getToken.mockClear();
+    await pass(500_000);
+    expect(other.getToken.mock.calls.filter(([force]) => force)).toHaveLength(0);
+    await pass(60_000);
+    expect(other.getToken.mock.calls.filter(([force]) => force)).toHaveLength(1);
+    expect(server.peer.token).toBe(await browser.getToken(false));
+  });
+
+  it('offers a token again that the server could not look at', async () => {
+    await browser.getToken(true);
+    const token = await browser.getToken(false);
+    const receive = server.receive.bind(server);
+    server.receive = (peer, { type, timestamp }: any) => {
+      if (type !== 'ping') return;
+      const { idleDeadline } = tab.state.session!;
+      peer.push({ type: 'pong', timestamp, serverTime: server.iso(server.now()), tokenValid: true, error: 'unavailable', idleDeadline });
+    };
+    await pass(31_000);
+    server.receive = receive;
+    await pass(60_000);
+    expect(sent('ping').map((ping) => (ping as { token?: string }).token)).toEqual([token, token, undefined]);
+  });
+
   it('asks again the next time', async () => {
     for (let n = 1; n <= 2; n++) {
       server.badTokens.set(server.peer.token, 'token_expired');
@@ -152,9 +179,13 @@ describe('idleness', () => {
     tab.act();
     await pass(1_000);
     const frames = sent('activity').length;
-    await tab.vigil.stayActive();
+    const answered = vi.fn();
+    const stay = tab.vigil.stayActive().then(answered);
     expect(sent('activity').length).toBe(frames + 1);
-    await pass(30);
+    await pass(15);
+    expect(answered).not.toHaveBeenCalled();
+    await pass(15);
+    await stay;
     expect(tab.state.warning).toBeNull();
   });
 
@@ -174,11 +205,61 @@ describe('idleness', () => {
   it('is prevented after the connection that swallowed the wish', async () => {
     await untilWarning();
     server.silent = true;
-    await tab.vigil.stayActive();
+    void tab.vigil.stayActive();
     await pass(5_500);
     server.silent = false;
     await pass(20_000);
     expect(tab.state).toMatchObject({ status: 'live', warning: null });
+  });
+
+  it('is prevented by HTTP when the socket has died', async () => {
+    await untilWarning();
+    server.peer.onmessage = null;
+    server.down = true; // for sockets
+    server.peer.send = () => undefined;
+    const stay = tab.vigil.stayActive();
+    await pass(4_900);
+    server.down = false;
+    await pass(200);
+    await stay;
+    expect(server.requests.at(-1)!.path).toBe('/v1/sessions/current/activity');
+    expect(tab.state.warning).toBeNull();
+  });
+
+  it('is prevented by a wish that no connection has answered, until the deadline', async () => {
+    await untilWarning();
+    server.down = true;
+    server.closeAll(1006);
+    await pass(20);
+    const refused = expect(tab.vigil.stayActive()).rejects.toMatchObject({ code: 'unavailable' });
+    await pass(60_000);
+    await refused;
+    server.down = false;
+    await pass(31_000);
+    expect(tab.state).toMatchObject({ status: 'live', warning: null });
+    expect(tab.state.idleDeadline).toBeGreaterThan(tab.vigil.now() + server.idleWarning);
+  });
+
+  it('is warned of while the service is out of reach', async () => {
+    server.down = true;
+    server.closeAll(1006);
+    await pass(server.idleTimeout - server.idleWarning + 1_000);
+    expect(tab.state).toMatchObject({ status: 'reconnecting', warning: { deadline: tab.state.idleDeadline } });
+  });
+
+  it('is warned of when the connection turns out to be dead by then', async () => {
+    await pass(server.idleTimeout - server.idleWarning - 2_000);
+    server.silent = true;
+    await pass(12_000);
+    expect(tab.state).toMatchObject({ status: 'reconnecting', warning: { deadline: tab.state.idleDeadline } });
+  });
+
+  it('is not warned of for old news: the server is asked', async () => {
+    await pass(server.idleTimeout - server.idleWarning - 1_000);
+    server.touch(tab.state.session!.id);
+    await pass(3_000);
+    expect(tab.state.warning).toBeNull();
+    expect(tab.state.warnAt).toBeGreaterThan(tab.vigil.now() + 60_000);
   });
 
   it('tells when even that fails', async () => {
