@@ -4,6 +4,7 @@ import { VigilError } from './error.js';
 import { call } from './http.js';
 import { browser } from './platform.js';
 import { createStore, safely } from './store.js';
+import { claims } from './token.js';
 import type { Platform, Session, Vigil, VigilEvents, VigilOptions } from './types.js';
 
 /**
@@ -38,7 +39,7 @@ export function createVigil(options: VigilOptions): Vigil {
 
   async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
     let fresh = false;
-    let registered = false;
+    let registered = ''; // the sign-in that has been, in this call
     for (;;) {
       const token = await options.getToken(fresh);
       if (!token) throw new VigilError(401, 'token_missing', 'Nobody is signed in.');
@@ -48,8 +49,8 @@ export function createVigil(options: VigilOptions): Vigil {
       } catch (error) {
         const { code } = error as VigilError;
         if (code === 'token_expired' && !fresh) fresh = true;
-        else if (code === 'session_required' && connection.running() && !registered) {
-          registered = true;
+        else if (code === 'session_required' && connection.running() && registered !== claims(token).signIn) {
+          registered = claims(token).signIn;
           await connection.register(token);
         } else {
           connection.learn(error as VigilError, token);
