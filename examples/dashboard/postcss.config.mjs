@@ -1,6 +1,1 @@
-export default {
-  plugins: {
-    'postcss-preset-mantine': {},
-    'postcss-simple-vars': { variables: { 'mantine-breakpoint-sm': '48em' } },
-  },
-};
+export default { plugins: { 'postcss-preset-mantine': {} } };

@@ -1,8 +1,9 @@
 'use client';
 
+import type { Schemas } from '@vigilhq/client';
 import { useVigil } from '@vigilhq/client/react';
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { withQuery, type EventPage, type SecurityEvent } from './api';
+import { withQuery, type SecurityEvent } from './api';
 
 const PAGE_SIZE = 15;
 
@@ -26,7 +27,7 @@ export function useEvents(path: '/v1/events' | '/v1/admin/events') {
       const turn = ++asked.current; // an answer to an earlier question comes too late
       setState((state) => ({ ...state, loading: true, error: null }));
       try {
-        const page = await client.request<EventPage>('GET', withQuery(path, { pageSize: PAGE_SIZE, pageToken }));
+        const page = await client.request<Schemas['EventList']>('GET', withQuery(path, { pageSize: PAGE_SIZE, pageToken }));
         if (turn === asked.current) setState({ events: [...before, ...page.events], next: page.nextPageToken, loading: false, error: null });
       } catch (error) {
         if (turn === asked.current) setState((state) => ({ ...state, loading: false, error }));

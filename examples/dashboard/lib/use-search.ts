@@ -1,9 +1,9 @@
 'use client';
 
-import type { Session } from '@vigilhq/client';
+import type { Schemas, Session } from '@vigilhq/client';
 import { useVigil } from '@vigilhq/client/react';
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { withQuery, type Filter, type SessionPage } from './api';
+import { withQuery, type Filter } from './api';
 
 const PAGE_SIZE = 20;
 
@@ -30,7 +30,7 @@ export function useSearch(filter: Filter) {
     const turn = ++asked.current; // an answer to an earlier question comes too late
     setState((state) => ({ ...state, loading: true, error: null }));
     try {
-      const page = await client.request<SessionPage>('GET', withQuery('/v1/admin/sessions', { ...filter, pageSize: PAGE_SIZE, pageToken: token }));
+      const page = await client.request<Schemas['SessionPage']>('GET', withQuery('/v1/admin/sessions', { ...filter, pageSize: PAGE_SIZE, pageToken: token }));
       if (turn === asked.current) setState({ sessions: page.sessions, next: page.nextPageToken, loading: false, error: null });
     } catch (error) {
       if (turn === asked.current) setState({ ...START, loading: false, error });

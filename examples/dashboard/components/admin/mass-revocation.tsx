@@ -1,11 +1,11 @@
 'use client';
 
-import { Alert, Badge, Button, Group, Modal, Progress, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Badge, Button, Group, Modal, Progress as ProgressBar, Stack, Text, TextInput } from '@mantine/core';
 import { IconAlertTriangle, IconCircleCheck } from '@tabler/icons-react';
-import type { Session } from '@vigilhq/client';
+import type { Schemas } from '@vigilhq/client';
 import { useVigil } from '@vigilhq/client/react';
 import { useEffect, useState, type FormEvent } from 'react';
-import type { Filter, Revocation } from '@/lib/api';
+import type { Filter } from '@/lib/api';
 import { useFormat } from '@/lib/format';
 import { useWords } from '@/lib/i18n';
 import { useProblem } from '@/lib/problems';
@@ -13,10 +13,8 @@ import { Cancelled, useRecent } from '../reauth';
 
 const POLL = 1000; // milliseconds
 
-interface Preview {
-  matched: number;
-  sample: Session[];
-}
+type Preview = Schemas['RevocationPreview'];
+type Progress = Schemas['RevocationProgress'];
 
 interface Props {
   opened: boolean;
@@ -42,7 +40,7 @@ function Steps({ filter, onClose, onDone }: Omit<Props, 'opened'>) {
   const problem = useProblem();
   const [reason, setReason] = useState('');
   const [preview, setPreview] = useState<Preview | null>(null);
-  const [job, setJob] = useState<Revocation | null>(null);
+  const [job, setJob] = useState<Progress | null>(null);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string | null>(null);
 
@@ -67,7 +65,7 @@ function Steps({ filter, onClose, onDone }: Omit<Props, 'opened'>) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (!preview) void ask<Preview>(true, setPreview);
-    else void ask<{ id: string; matched: number }>(false, ({ id, matched }) => setJob({ id, matched, state: 'running', ended: 0 }));
+    else void ask<Schemas['RevocationStarted']>(false, ({ id, matched }) => setJob({ id, matched, state: 'running', ended: 0 }));
   };
 
   return (
@@ -117,7 +115,7 @@ function Matches({ matched, sample }: Preview) {
   );
 }
 
-function Running({ start, onClose, onDone }: { start: Revocation; onClose: () => void; onDone: () => void }) {
+function Running({ start, onClose, onDone }: { start: Progress; onClose: () => void; onDone: () => void }) {
   const { t } = useWords();
   const { client } = useVigil();
   const [job, setJob] = useState(start);
@@ -126,7 +124,7 @@ function Running({ start, onClose, onDone }: { start: Revocation; onClose: () =>
     if (job.state !== 'running') return;
     const timer = setTimeout(() => {
       // A failure is no news about the job: the same again, a second later.
-      client.request<Revocation>('GET', `/v1/admin/revocations/${job.id}`).then(setJob, () => setJob((job) => ({ ...job })));
+      client.request<Progress>('GET', `/v1/admin/revocations/${job.id}`).then(setJob, () => setJob((job) => ({ ...job })));
     }, job === start ? 0 : POLL);
     return () => clearTimeout(timer);
   }, [client, job, start]);
@@ -140,7 +138,7 @@ function Running({ start, onClose, onDone }: { start: Revocation; onClose: () =>
   return (
     <Stack role="status" data-testid="revocation" data-state={job.state}>
       <Text fw={600}>{job.state === 'running' ? t.admin.running : job.state === 'done' ? t.admin.done : t.admin.failed}</Text>
-      <Progress value={percent} color={job.state === 'done' ? 'green' : job.state === 'failed' ? 'red' : 'iris'} size="lg" radius="xl" animated={job.state === 'running'} aria-label={t.admin.massTitle} />
+      <ProgressBar value={percent} color={job.state === 'done' ? 'green' : job.state === 'failed' ? 'red' : 'iris'} size="lg" radius="xl" animated={job.state === 'running'} aria-label={t.admin.massTitle} />
       <Group gap={6}>
         {job.state === 'done' && <IconCircleCheck size={18} color="var(--mantine-color-green-6)" aria-hidden />}
         <Text size="sm" c="dimmed">{job.state === 'done' ? t.admin.doneText(job.ended) : t.admin.progress(job.ended, job.matched)}</Text>

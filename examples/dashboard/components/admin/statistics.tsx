@@ -4,9 +4,9 @@ import { BarChart, DonutChart } from '@mantine/charts';
 import { Button, Group, SimpleGrid, Stack, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconChartBar, IconRefresh, IconWorld } from '@tabler/icons-react';
+import type { Schemas } from '@vigilhq/client';
 import { useVigil } from '@vigilhq/client/react';
 import { useCallback, useEffect, useState } from 'react';
-import type { Stats } from '@/lib/api';
 import { useFormat } from '@/lib/format';
 import { useWords } from '@/lib/i18n';
 import { useReport } from '@/lib/problems';
@@ -14,6 +14,8 @@ import { Cancelled, useRecent } from '../reauth';
 import { Empty, Facts, Failed, Section } from '../states';
 
 const TYPES = [['desktop', 'iris.6'], ['mobile', 'teal.6'], ['tablet', 'orange.5'], ['bot', 'grape.5'], ['other', 'gray.5']] as const;
+type Stats = Schemas['Statistics'];
+
 const MAX_COUNTRIES = 12;
 
 /** What the last clean-up has counted. */
@@ -44,7 +46,7 @@ export function Statistics() {
   const count = async () => {
     setCounting(true);
     try {
-      const swept = await recent(() => client.request<{ expired: number; limited: number; purged: number }>('POST', '/v1/admin/sweep'));
+      const swept = await recent(() => client.request<Schemas['SweepReport']>('POST', '/v1/admin/sweep'));
       notifications.show({ color: 'green', message: t.admin.stats.swept(swept.expired, swept.limited, swept.purged) });
       await load();
     } catch (cause) {

@@ -3,7 +3,7 @@
 import { Anchor, Avatar, Button, Container, Group, Modal, Stack, Text, TextInput, Title } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconArrowLeft, IconDeviceLaptop, IconHistory } from '@tabler/icons-react';
-import type { Session } from '@vigilhq/client';
+import type { Schemas, Session } from '@vigilhq/client';
 import { useVigil } from '@vigilhq/client/react';
 import Link from 'next/link';
 import { useCallback, useEffect, useState, type FormEvent } from 'react';
@@ -33,7 +33,7 @@ export function UserSessions({ uid }: { uid: string }) {
   const path = `/v1/admin/users/${encodeURIComponent(uid)}`;
   const load = useCallback(async () => {
     try {
-      setSessions((await client.request<{ sessions: Session[] }>('GET', `${path}/sessions`)).sessions);
+      setSessions((await client.request<Schemas['SessionList']>('GET', `${path}/sessions`)).sessions);
       setFailed(false);
     } catch {
       setFailed(true);
@@ -130,7 +130,7 @@ function ActionForm({ action, path, onClose, onDone }: { action: Action; path: s
     setBusy(true);
     setError(null);
     try {
-      const answer = await recent(() => client.request<{ ended: number } | undefined>('POST', `${path}/${action}`, reason ? { reason } : {}));
+      const answer = await recent(() => client.request<Schemas['Ended'] | undefined>('POST', `${path}/${action}`, reason ? { reason } : {}));
       const ended = answer?.ended ?? 0;
       notifications.show({
         color: 'green',

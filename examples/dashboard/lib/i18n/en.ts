@@ -8,11 +8,9 @@ export const en = {
   close: 'Close',
   reveal: 'Show what is typed',
   retry: 'Try again',
-  refresh: 'Refresh',
   more: 'Load more',
   next: 'Next page',
   previous: 'Previous page',
-  none: 'None',
   unknown: 'Unknown',
   unknownPlace: 'Unknown place',
   localNetwork: 'Local network',
@@ -103,7 +101,6 @@ export const en = {
   sessions: {
     title: 'Devices',
     subtitle: 'Where your account is signed in right now. End what you do not recognise.',
-    listLabel: 'Active sessions',
     thisDevice: 'This device',
     onDevice: (browser: string, os: string) => `${browser} on ${os}`,
     activeNow: 'Active now',
@@ -134,7 +131,6 @@ export const en = {
     subtitle: 'How you sign in, and what has happened to your account.',
     account: 'Sign-in',
     email: 'E-mail',
-    emailText: 'You sign in with this address.',
     changeEmail: 'Change e-mail',
     newEmail: 'New e-mail',
     password: 'Password',
@@ -221,7 +217,6 @@ export const en = {
       seconds >= 60 && seconds % 60 === 0
         ? `You will be signed out in ${plural(seconds / 60, 'minute', 'minutes')}.`
         : `You will be signed out in ${plural(seconds, 'second', 'seconds')}.`,
-    extended: 'You stay signed in.',
   },
 
   admin: {
@@ -243,7 +238,7 @@ export const en = {
     inactive: 'No activity for',
     inactiveFor: { '': 'Any time', '5': '5 minutes', '60': '1 hour', '1440': '1 day', '10080': '1 week' } as Record<string, string>,
     pages: 'Pages',
-    columns: { user: 'User', device: 'Device', place: 'Place', activity: 'Last activity', status: 'Status', actions: 'Actions' },
+    columns: { user: 'User', device: 'Device', place: 'Place', activity: 'Last activity', actions: 'Actions' },
     empty: 'No session matches',
     emptyText: 'Change the filters and search again.',
     emptyMore: 'None on this page, but there may be more.',
@@ -282,7 +277,6 @@ export const en = {
       error: 'The statistics could not be loaded.',
       count: 'Sessions',
     },
-    eventColumns: { what: 'What', who: 'User', actor: 'By', when: 'When' },
     eventsEmpty: 'The audit trail is empty',
   },
 

@@ -9,11 +9,9 @@ export const es: Dictionary = {
   close: 'Cerrar',
   reveal: 'Mostrar lo escrito',
   retry: 'Reintentar',
-  refresh: 'Actualizar',
   more: 'Cargar más',
   next: 'Página siguiente',
   previous: 'Página anterior',
-  none: 'Ninguno',
   unknown: 'Desconocido',
   unknownPlace: 'Lugar desconocido',
   localNetwork: 'Red local',
@@ -102,7 +100,6 @@ export const es: Dictionary = {
   sessions: {
     title: 'Dispositivos',
     subtitle: 'Dónde está abierta tu cuenta ahora mismo. Cierra lo que no reconozcas.',
-    listLabel: 'Sesiones activas',
     thisDevice: 'Este dispositivo',
     onDevice: (browser, os) => `${browser} en ${os}`,
     activeNow: 'Activa ahora',
@@ -133,7 +130,6 @@ export const es: Dictionary = {
     subtitle: 'Cómo inicias sesión y qué ha pasado con tu cuenta.',
     account: 'Inicio de sesión',
     email: 'Correo electrónico',
-    emailText: 'Inicias sesión con esta dirección.',
     changeEmail: 'Cambiar correo',
     newEmail: 'Correo nuevo',
     password: 'Contraseña',
@@ -220,7 +216,6 @@ export const es: Dictionary = {
       seconds >= 60 && seconds % 60 === 0
         ? `Tu sesión se cerrará en ${plural(seconds / 60, 'minuto', 'minutos')}.`
         : `Tu sesión se cerrará en ${plural(seconds, 'segundo', 'segundos')}.`,
-    extended: 'Tu sesión sigue abierta.',
   },
 
   admin: {
@@ -242,7 +237,7 @@ export const es: Dictionary = {
     inactive: 'Sin actividad desde hace',
     inactiveFor: { '': 'Cualquier momento', '5': '5 minutos', '60': '1 hora', '1440': '1 día', '10080': '1 semana' },
     pages: 'Páginas',
-    columns: { user: 'Usuario', device: 'Dispositivo', place: 'Lugar', activity: 'Última actividad', status: 'Estado', actions: 'Acciones' },
+    columns: { user: 'Usuario', device: 'Dispositivo', place: 'Lugar', activity: 'Última actividad', actions: 'Acciones' },
     empty: 'Ninguna sesión coincide',
     emptyText: 'Cambia los filtros y vuelve a buscar.',
     emptyMore: 'Ninguna en esta página, pero puede haber más.',
@@ -281,7 +276,6 @@ export const es: Dictionary = {
       error: 'No se pudieron cargar las estadísticas.',
       count: 'Sesiones',
     },
-    eventColumns: { what: 'Qué', who: 'Usuario', actor: 'Por', when: 'Cuándo' },
     eventsEmpty: 'La auditoría está vacía',
   },
 
