@@ -10,7 +10,7 @@ import { within } from './platform.js';
 import { openLink, type Link } from './socket.js';
 import { safely } from './store.js';
 import { claims } from './token.js';
-import type { EndReason, Platform, SecurityAlert, VigilState } from './types.js';
+import type { EndReason, Platform, SecurityAlert, Session, VigilState } from './types.js';
 import type { ServerFrame, ServerFrameOf } from './wire.js';
 
 const BACKOFF_BASE = 500; // before the first attempt at most this, in milliseconds; each doubles it
@@ -34,7 +34,8 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   let activity: Watch;
   let page: Page;
   let signIn = ''; // of the latest token
-  let registering: Promise<void> | undefined;
+  let registering: { signIn: string; done: Promise<void> } | undefined;
+  let latest: string | undefined; // the session that a new sign-in takes the place of: registered, or heard of by the socket
   let registrations = 0; // since the last ready
   let owner = ''; // the sign-in of the session in the state
   let sub = ''; // whose sign-in it is
@@ -70,6 +71,7 @@ export function createConnection({ options, base, platform, store, emit }: Parts
     if (sub !== user) {
       // What is known is of somebody else.
       clock.stop();
+      latest = undefined;
       store.set({ ...IDLE, offset: store.get().offset, status: 'connecting' });
     }
     return signIn !== was;
@@ -176,20 +178,28 @@ export function createConnection({ options, base, platform, store, emit }: Parts
 
   /** Begins the session of a sign-in, once for all who ask for it at the same time. */
   function register(token: string): Promise<void> {
-    return (registering ??= (async () => {
+    const mine = claims(token).signIn;
+    if (registering?.signIn === mine) return registering.done;
+    // One after the other: the later sign-in takes the place of the earlier one's session.
+    const before = registering?.done.catch(() => {});
+    registering = { signIn: mine, done: before ? before.then(post) : post() };
+    return registering.done;
+
+    async function post() {
       const abort = new AbortController();
       const timer = p.setTimeout(() => abort.abort(), REGISTER_TIMEOUT);
       const { deviceName, device } = options;
-      const body = { deviceName, device, replaces: store.get().session?.id };
+      const body = { deviceName, device, replaces: latest };
       try {
-        const answer = await call<{ alerts: SecurityAlert[] }>(p, `${base}/v1/sessions`, 'POST', token, body, abort.signal);
+        const answer = await call<{ session: Session; alerts: SecurityAlert[] }>(p, `${base}/v1/sessions`, 'POST', token, body, abort.signal);
+        latest = answer.session.id;
         ownAlerts = answer.alerts ?? [];
         for (const alert of ownAlerts) emit('alert', alert);
       } finally {
         p.clearTimeout(timer);
-        registering = undefined;
+        if (registering?.signIn === mine) registering = undefined;
       }
-    })());
+    }
   }
 
   /** The socket was refused for what HTTP can mend, or explain. */
@@ -228,6 +238,7 @@ export function createConnection({ options, base, platform, store, emit }: Parts
     owner = signIn;
     readyAt = p.now();
     clock.synchronise(message.serverTime, sent);
+    latest = message.session.id;
     clock.take(message, { status: 'live', session: message.session, error: null });
     mirror(sentToken); // by the server's clock, which is known now
     if (again) {
@@ -368,6 +379,7 @@ export function createConnection({ options, base, platform, store, emit }: Parts
       if (!p.window) return;
       running = true;
       signIn = sub = '';
+      latest = undefined;
       attempts = registrations = lostAt = 0;
       force = again = false;
       ownAlerts = [];

@@ -5,6 +5,7 @@ import { call, endOf } from './http.js';
 import { IDLE } from './parts.js';
 import { browser } from './platform.js';
 import { createStore, safely } from './store.js';
+import { claims } from './token.js';
 import type { EndReason, Platform, Session, Vigil, VigilEvents, VigilOptions } from './types.js';
 
 /**
@@ -41,7 +42,7 @@ export function createVigil(options: VigilOptions): Vigil {
     // Anything else could lead the token to another host.
     if (!/^\/(?!\/)/.test(path)) throw new TypeError(`not a path of the service: ${path}`);
     let fresh = false;
-    let registered = false;
+    let registered = ''; // the sign-in that has been, in this call
     for (;;) {
       const token = await options.getToken(fresh);
       if (!token) throw new VigilError(401, 'token_missing', 'Nobody is signed in.');
@@ -51,8 +52,8 @@ export function createVigil(options: VigilOptions): Vigil {
       } catch (error) {
         const { code } = error as VigilError;
         if (code === 'token_expired' && !fresh) fresh = true;
-        else if (code === 'session_required' && connection.running() && !registered) {
-          registered = true;
+        else if (code === 'session_required' && connection.running() && registered !== claims(token).signIn) {
+          registered = claims(token).signIn;
           await connection.register(token);
         } else {
           connection.learn(error as VigilError, token);

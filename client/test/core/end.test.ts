@@ -161,6 +161,21 @@ describe('the end', () => {
 describe('a new sign-in', () => {
   beforeEach(() => pass(2_000));
 
+  it('takes the place of one that the socket has not told of yet', async () => {
+    const old = tab.state.session!.id;
+    const before = registrations().length;
+    browser.reauthenticate();
+    void tab.vigil.sessions();
+    while (registrations().length === before || server.sessions.size < 2) await pass(1);
+    expect(tab.state.session!.id).toBe(old);
+    browser.signIn = { ...browser.signIn!, sid: 'another, in the same second' };
+    void tab.vigil.sessions();
+    await pass(2_000);
+    expect([...server.sessions.values()].filter(({ session }) => !session.endReason).map(({ session }) => session.id)).toEqual([
+      sessionId(browser.signIn!),
+    ]);
+  });
+
   it('takes the place of the old one at the next heartbeat', async () => {
     const old = tab.state.session!.id;
     browser.reauthenticate();
