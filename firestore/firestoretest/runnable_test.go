@@ -29,7 +29,7 @@ func TestRunnableJar(t *testing.T) {
 }
 
 func TestManifest(t *testing.T) {
-	const path = "/srv/a folder/some/folder/that/is/far/away/from/the/root/of/the/file/system/of/the/machine/emulator.jar"
+	path := "/" + strings.Repeat("a folder/", 12) + "emulator.jar"
 	text := manifest(path)
 	for line := range strings.Lines(text) {
 		if len(strings.TrimSuffix(line, "\r\n")) > 72 {
