@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,9 +11,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/vigilhq/vigil/internal/tied"
 )
 
 // patience is how long a test waits for what must come: a failure's delay, not an assertion about speed.
@@ -37,24 +37,6 @@ func TestMain(m *testing.M) {
 	default:
 		os.Exit(m.Run())
 	}
-}
-
-// printed is what has been printed so far.
-type printed struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (p *printed) Write(data []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.Write(data)
-}
-
-func (p *printed) String() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.String()
 }
 
 func freeHost(t *testing.T) string {
@@ -119,7 +101,7 @@ func TestRun(t *testing.T) {
 	host := freeHost(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var stdout printed
+	var stdout tied.Tail
 	ended := make(chan error, 1)
 	command, site := vigilDev(t), dashboard(t, "answer", host)
 	go func() { ended <- run(ctx, command, site, host, &stdout) }()
