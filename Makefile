@@ -23,8 +23,7 @@ SITE    := examples/dashboard
 E2E     := $(SITE)/e2e
 GUIDES  := examples/guides
 # npm writes this file last, so it is there and new when node_modules is what package-lock.json says.
-INSTALLED := $(addsuffix /node_modules/.package-lock.json,$(JSSDK) $(REDOCLY) $(CLI) $(CLIENT))
-BROWSED   := $(addsuffix /node_modules/.package-lock.json,$(SITE) $(E2E) $(GUIDES))
+INSTALLED := $(addsuffix /node_modules/.package-lock.json,$(JSSDK) $(REDOCLY) $(CLI) $(CLIENT) $(SITE) $(E2E) $(GUIDES))
 
 # What the client package and the dashboard are built from, so that they are built again when it has changed, and only then.
 CLIENT_FILES := $(shell find $(CLIENT)/src -type f) $(CLIENT)/package.json $(wildcard $(CLIENT)/tsconfig*.json)
@@ -67,10 +66,10 @@ client: can-node $(CLIENT)/dist/core/index.js ## the client package, into client
 # Cheap checks come first and the tests last, so that a run ends with their summary.
 
 .PHONY: test
-test: can-race can-node can-script can-proxy $(INSTALLED) can-emulate format vet lint lint-openapi test-client go-test ## everything but the browser, after installing what it needs
+test: can-race can-node can-script can-proxy can-browse $(INSTALLED) can-emulate format vet lint lint-openapi test-client test-guides test-browser go-test ## everything, after installing what it needs
 
 .PHONY: check
-check: can-race can-emulate can-node can-script can-proxy is-installed format vet lint lint-openapi test-client go-test ## the same without npm ci
+check: can-race can-emulate can-node can-script can-proxy can-browse is-installed format vet lint lint-openapi test-client test-guides test-browser go-test ## the same without npm ci
 
 .PHONY: format
 format: ## fail on files that gofmt would change
@@ -130,7 +129,7 @@ cover: ## the last test run's coverage by package, and whether it is enough
 
 .PHONY: clean
 clean: ## remove what the targets above have made
-	rm -rf bin coverage $(CLIENT)/dist $(CLIENT)/docs $(SITE)/.next $(E2E)/test-results $(GUIDES)/try $(dir $(INSTALLED) $(BROWSED))
+	rm -rf bin coverage $(CLIENT)/dist $(CLIENT)/docs $(SITE)/.next $(E2E)/test-results $(GUIDES)/try $(dir $(INSTALLED))
 
 # --- what the tests need ---------------------------------------------------------------------------------------------
 
@@ -168,7 +167,7 @@ is-installed:
 		[ -f $$folder/node_modules/.package-lock.json ] && [ ! $$folder/package-lock.json -nt $$folder/node_modules/.package-lock.json ] || \
 		{ echo "vigil: $$folder/node_modules is not what package-lock.json says: run 'make test', which installs it" >&2; exit 1; }; done
 
-$(INSTALLED) $(BROWSED): %/node_modules/.package-lock.json: %/package-lock.json
+$(INSTALLED): %/node_modules/.package-lock.json: %/package-lock.json
 	cd $* && $(NPM) ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 

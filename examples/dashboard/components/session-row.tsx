@@ -74,10 +74,12 @@ export function SessionRow({ session, action, showUser, mark = true }: { session
           {session.current && <Badge variant="light" data-testid="this-device">{t.sessions.thisDevice}</Badge>}
           {session.status === 'ended' && session.endReason && <Badge variant="light" color="gray">{t.endReason[session.endReason]}</Badge>}
         </Group>
-        <Text size="sm" c="dimmed" mt={2} style={{ overflowWrap: 'anywhere' }}>
-          {showUser && <><UserLink uid={session.userId} /> · </>}
-          {format.place(session)} · {session.ipAddress || t.unknown}
-        </Text>
+        <Group gap="2px 14px" mt={2} c="dimmed" fz="sm" style={{ overflowWrap: 'anywhere' }}>
+          {showUser && <UserLink uid={session.userId} />}
+          {session.device.name && <span>{format.software(session)}</span>}
+          <span>{format.place(session)}</span>
+          <span>{session.ipAddress || t.unknown}</span>
+        </Group>
         <Group gap="2px 14px" mt={2}>
           <Group gap={6} wrap="nowrap">
             {fresh && <span style={{ width: 7, height: 7, borderRadius: '50%', background: 'var(--mantine-color-green-6)' }} aria-hidden />}

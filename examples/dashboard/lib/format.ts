@@ -34,6 +34,9 @@ export function useFormat() {
     const countries = new Intl.DisplayNames(language, { type: 'region', fallback: 'code' });
 
     const country = (code: string) => countries.of(code) ?? code;
+    /** `Chrome 142 on Windows 11`. */
+    const software = ({ device: { browser, os, type } }: Session): string =>
+      browser && os ? t.sessions.onDevice(browser, os) : browser || os || t.devices[type];
     return {
       /** `3 minutes ago`. */
       relative(iso: string): string {
@@ -55,12 +58,9 @@ export function useFormat() {
         ),
       number: (n: number) => n.toLocaleString(language),
       country,
-      /** `Chrome 142 on Windows 11`, or the name that the device was given. */
-      device(session: Session): string {
-        const { browser, os, name, type } = session.device;
-        if (name) return name;
-        return browser && os ? t.sessions.onDevice(browser, os) : browser || os || t.devices[type];
-      },
+      /** The name that the device was given, or what runs on it. */
+      device: (session: Session): string => session.device.name || software(session),
+      software,
       /** A kind of device as events tell it, such as `Chrome on Windows`. */
       kind(device: string): string {
         const [browser = '', os] = device.split(' on ');

@@ -1,8 +1,8 @@
 'use client';
 
-import { Anchor, Avatar, Button, Container, Group, Modal, Stack, Text, TextInput, Title } from '@mantine/core';
+import { ActionIcon, Anchor, Avatar, Button, Container, Group, Menu, Modal, Stack, Text, TextInput, Title } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
-import { IconArrowLeft, IconDeviceLaptop, IconHistory } from '@tabler/icons-react';
+import { IconArrowLeft, IconDeviceLaptop, IconDots, IconHistory, IconLock, IconLockOpen } from '@tabler/icons-react';
 import type { Schemas, Session } from '@vigilhq/client';
 import { useVigil } from '@vigilhq/client/react';
 import Link from 'next/link';
@@ -75,9 +75,16 @@ export function UserSessions({ uid }: { uid: string }) {
           <Text size="sm" c="dimmed" maw={300}>{t.userPage.self}</Text>
         ) : (
           <Group gap="xs">
-            <Button variant="default" size="sm" onClick={() => setAction('enable')}>{t.userPage.enable}</Button>
-            <Button variant="default" size="sm" onClick={() => setAction('disable')}>{t.userPage.disable}</Button>
             <Button variant="light" color="red" size="sm" onClick={() => setAction('revoke')}>{t.userPage.revoke}</Button>
+            <Menu returnFocus position="bottom-end">
+              <Menu.Target>
+                <ActionIcon variant="default" size={36} aria-label={t.userPage.more}><IconDots size={18} aria-hidden /></ActionIcon>
+              </Menu.Target>
+              <Menu.Dropdown>
+                <Menu.Item leftSection={<IconLock size={17} aria-hidden />} onClick={() => setAction('disable')}>{t.userPage.disable}</Menu.Item>
+                <Menu.Item leftSection={<IconLockOpen size={17} aria-hidden />} onClick={() => setAction('enable')}>{t.userPage.enable}</Menu.Item>
+              </Menu.Dropdown>
+            </Menu>
           </Group>
         )}
       </Group>

@@ -74,6 +74,8 @@ for (const { name, words: t, ...options } of looks) {
       await administration.getByRole('tab', { name: t.admin.tabs.statistics }).click();
       await administration.getByRole('button', { name: t.admin.stats.sweep }).click();
       await expect(administration.getByText(t.admin.stats.byCountry)).toBeVisible();
+      await administration.getByRole('button', { name: t.close }).click();
+      await expect(administration.getByRole('button', { name: t.close })).toBeHidden();
       await look(administration, `statistics-${name}`);
       await administration.getByRole('tab', { name: t.admin.tabs.events }).click();
       await expect(administration.getByText(t.events['session_started'] ?? '').first()).toBeVisible();

@@ -284,6 +284,7 @@ export const en = {
     title: (uid: string) => `User ${uid}`,
     back: 'Back to administration',
     summary: (active: number, all: number) => `${active} active of ${plural(all, 'session', 'sessions')}`,
+    more: 'More actions',
     revoke: 'Revoke all',
     revokeTitle: 'Revoke all sign-ins?',
     revokeText: 'Every session of this user ends now, and every sign-in up to now is worth nothing. They can sign in again.',

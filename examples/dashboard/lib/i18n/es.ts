@@ -283,6 +283,7 @@ export const es: Dictionary = {
     title: (uid) => `Usuario ${uid}`,
     back: 'Volver a administración',
     summary: (active, all) => `${active} activas de ${plural(all, 'sesión', 'sesiones')}`,
+    more: 'Más acciones',
     revoke: 'Revocar todo',
     revokeTitle: '¿Revocar todos los accesos?',
     revokeText: 'Todas las sesiones de este usuario se cierran ahora y ningún acceso anterior vale ya. Podrá volver a entrar.',
