@@ -6,6 +6,18 @@ const config: NextConfig = {
   turbopack: { root: path.join(import.meta.dirname, '../..') },
   poweredByHeader: false,
   devIndicators: false,
+  // The policy of what pages may load is in proxy.ts.
+  async headers() {
+    return [{
+      source: '/:path*',
+      headers: [
+        { key: 'X-Content-Type-Options', value: 'nosniff' },
+        { key: 'X-Frame-Options', value: 'DENY' },
+        { key: 'Referrer-Policy', value: 'same-origin' },
+        { key: 'Permissions-Policy', value: 'camera=(), geolocation=(), microphone=()' },
+      ],
+    }];
+  },
 };
 
 export default config;

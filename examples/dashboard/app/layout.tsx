@@ -9,29 +9,33 @@ import type { Metadata, Viewport } from 'next';
 import { cookies, headers } from 'next/headers';
 import type { ReactNode } from 'react';
 import { Providers } from '@/components/providers';
-import { LANGUAGE_COOKIE, readConfig } from '@/lib/config';
+import { LANGUAGE_COOKIE, NONCE_HEADER, readConfig } from '@/lib/config';
+import { dictionaries } from '@/lib/i18n/dictionaries';
 import { chooseLanguage } from '@/lib/i18n/language';
 
-export const metadata: Metadata = {
-  title: 'Vigil',
-  description: 'Every device that is signed in to your account.',
-  robots: { index: false },
-};
+// The titles are the pages' own, in the language that is chosen there: see PageTitle.
+export async function generateMetadata(): Promise<Metadata> {
+  return { description: dictionaries[await language()].description, robots: { index: false } };
+}
 
 export const viewport: Viewport = { width: 'device-width', initialScale: 1 };
 
 export default async function RootLayout({ children }: { children: ReactNode }) {
-  const language = chooseLanguage((await cookies()).get(LANGUAGE_COOKIE)?.value, (await headers()).get('accept-language'));
+  const chosen = await language();
   return (
-    <html lang={language} {...mantineHtmlProps}>
+    <html lang={chosen} {...mantineHtmlProps}>
       <head>
-        <ColorSchemeScript defaultColorScheme="auto" />
+        <ColorSchemeScript defaultColorScheme="auto" nonce={(await headers()).get(NONCE_HEADER) ?? undefined} />
       </head>
       <body>
-        <Providers config={readConfig()} language={language}>
+        <Providers config={readConfig()} language={chosen}>
           {children}
         </Providers>
       </body>
     </html>
   );
+}
+
+async function language() {
+  return chooseLanguage((await cookies()).get(LANGUAGE_COOKIE)?.value, (await headers()).get('accept-language'));
 }

@@ -40,7 +40,6 @@ export function AccountSettings() {
         opened={open !== null}
         onClose={close}
         title={open === 'email' ? t.security.changeEmail : t.security.changePassword}
-       
       >
         {open === 'email' ? <EmailForm onDone={close} /> : open === 'password' ? <PasswordForm onDone={close} /> : null}
       </Modal>
@@ -69,7 +68,7 @@ function EmailForm({ onDone }: { onDone: () => void }) {
 
   return (
     <ChangeForm
-      check={() => (/^[^@\s]+@[^@\s]+$/.test(email.trim()) && email.trim() !== current ? null : t.security.emailInvalid)}
+      check={() => (!/^[^@\s]+@[^@\s]+$/.test(email.trim()) ? t.security.emailInvalid : email.trim() === current ? t.security.emailSame : null)}
       onDone={onDone}
       change={async () => {
         const password = await confirmPassword(); // for the sign-in afterwards
@@ -154,9 +153,8 @@ function ChangeForm({ check, change, onDone, children }: { check: () => string |
       await change();
       onDone();
     } catch (cause) {
-      // The service names the field and says what Firebase does not like about it.
-      const detail = cause instanceof VigilError && cause.details.errors?.[0]?.message;
-      if (!(cause instanceof Cancelled)) setError(detail || problem(cause));
+      const field = cause instanceof VigilError ? cause.details.errors?.[0]?.field : undefined;
+      if (!(cause instanceof Cancelled)) setError((field && t.security.refused[field]) || problem(cause));
     } finally {
       setBusy(false);
     }

@@ -2,7 +2,7 @@
 
 import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
 import { useVigil } from '@vigilhq/client/react';
-import { useState } from 'react';
+import { useState, type FormEvent } from 'react';
 import { useWords } from '@/lib/i18n';
 import { useReport } from '@/lib/problems';
 import { useAccount } from './account';
@@ -20,7 +20,10 @@ export function DeleteAccount() {
   const [typed, setTyped] = useState('');
   const [busy, setBusy] = useState(false);
 
-  const remove = async () => {
+  const confirmed = typed.trim() === email;
+  const remove = async (event: FormEvent) => {
+    event.preventDefault();
+    if (!confirmed) return;
     setBusy(true);
     try {
       await recent(() => client.request('DELETE', '/v1/account'));
@@ -38,12 +41,12 @@ export function DeleteAccount() {
         <Button variant="light" color="red" size="xs" onClick={() => { setTyped(''); setOpen(true); }}>{t.security.deleteAccount}</Button>
       </Group>
       <Modal opened={open} onClose={() => setOpen(false)} title={t.security.deleteTitle}>
-        <Stack>
+        <Stack component="form" onSubmit={remove}>
           <Text size="sm">{t.security.dangerText}</Text>
           <TextInput label={t.security.deleteLabel} placeholder={email} autoComplete="off" value={typed} onChange={(event) => setTyped(event.currentTarget.value)} data-autofocus />
           <Group justify="flex-end">
             <Button variant="default" onClick={() => setOpen(false)}>{t.cancel}</Button>
-            <Button color="red" onClick={remove} loading={busy} disabled={typed.trim() !== email}>{t.security.deleteConfirm}</Button>
+            <Button type="submit" color="red" loading={busy} disabled={!confirmed}>{t.security.deleteConfirm}</Button>
           </Group>
         </Stack>
       </Modal>

@@ -2,18 +2,14 @@
 
 import { ActionIcon, Button } from '@mantine/core';
 import { IconX } from '@tabler/icons-react';
-import { useState } from 'react';
 import { useWords } from '@/lib/i18n';
+import { useBusy } from '@/lib/use-busy';
 
 /** Ends a session. On a phone only a cross, with the same name. */
 export function EndButton({ label, onEnd }: { label: string; onEnd: () => Promise<void> }) {
   const { t } = useWords();
-  const [busy, setBusy] = useState(false);
-  const end = async () => {
-    setBusy(true);
-    await onEnd();
-    setBusy(false);
-  };
+  const [busy, run] = useBusy();
+  const end = () => run(onEnd);
   return (
     <>
       <Button variant="default" size="xs" onClick={end} loading={busy} aria-label={label} visibleFrom="xs" style={{ flexShrink: 0 }}>{t.sessions.end}</Button>

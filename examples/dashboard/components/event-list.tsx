@@ -59,7 +59,8 @@ function EventRow({ event, admin }: { event: SecurityEvent; admin: boolean }) {
   const format = useFormat();
   const [EventIcon, color] = ICONS[event.type] ?? [IconSettings, 'gray'];
   const told = event.actor && event.actor !== event.userId && (event.actor !== 'system' || event.type === 'session_ended');
-  const actor = told ? ((t.security.by as Record<string, string>)[event.actor ?? ''] ?? event.actor) : null;
+  // Users are told that it was an administrator, administrators who.
+  const actor = told ? (admin && event.actor === 'admin' ? event.actor : ((t.security.by as Record<string, string>)[event.actor ?? ''] ?? event.actor)) : null;
   const facts = [admin && event.userId, useDetails(event), event.ipAddress].filter(Boolean).join(' · ');
   return (
     <Group component="li" className="row" wrap="nowrap" gap="md" align="flex-start" data-testid="event" data-type={event.type}>
@@ -67,7 +68,7 @@ function EventRow({ event, admin }: { event: SecurityEvent; admin: boolean }) {
       <div style={{ flex: 1, minWidth: 0 }}>
         <Group gap="0 8px" justify="space-between">
           <Group gap={8}>
-            <Text size="sm" fw={600}>{t.events[event.type] ?? event.type}</Text>
+            <Text size="sm" fw={600}>{t.events[`${event.type}:${event.details.state ?? ''}`] ?? t.events[event.type] ?? event.type}</Text>
             {actor && <Badge size="sm" variant="light" color="gray">{actor}</Badge>}
           </Group>
           <Tooltip label={format.dateTime(event.at)}>

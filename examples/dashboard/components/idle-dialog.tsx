@@ -1,6 +1,6 @@
 'use client';
 
-import { Button, RingProgress, Stack, Text, Title } from '@mantine/core';
+import { Button, RingProgress, Stack, Text, Title, VisuallyHidden } from '@mantine/core';
 import { useIdleWarning, useVigil } from '@vigilhq/client/react';
 import { useEffect, useId, useRef, useState } from 'react';
 import { useWords } from '@/lib/i18n';
@@ -17,7 +17,7 @@ export function IdleDialog() {
   const { t } = useWords();
   const { open, remaining, stayActive } = useIdleWarning();
   const dialog = useRef<HTMLDialogElement>(null);
-  const { warning, warnAt } = useVigil();
+  const { warning, warnAt, status } = useVigil();
   const id = useId();
   const seconds = Math.ceil(remaining / 1000);
   const total = warning && warnAt ? Math.max(1, (warning.deadline - warnAt) / 1000) : 1;
@@ -70,8 +70,8 @@ export function IdleDialog() {
             <Text mt={6} c="dimmed" id={`${id}-text`}>{t.idle.text}</Text>
           </div>
           <Button fullWidth size="md" autoFocus>{t.idle.stay}</Button>
-          <Text size="xs" c="dimmed">{t.idle.hint}</Text>
-          <div id={`${id}-live`} className="visually-hidden" aria-live="polite" data-testid="idle-announcement">{t.idle.remaining(announced)}</div>
+          <Text size="xs" c="dimmed" role="status">{status === 'live' ? t.idle.hint : t.idle.away}</Text>
+          <VisuallyHidden component="div" id={`${id}-live`} aria-live="polite" data-testid="idle-announcement">{t.idle.remaining(announced)}</VisuallyHidden>
         </Stack>
       )}
     </dialog>

@@ -55,6 +55,7 @@ export function DeviceIcon({ session, size = 44 }: { session: Session; size?: nu
 export function SessionRow({ session, action, showUser, mark = true }: { session: Session; action?: ReactNode; showUser?: boolean; mark?: boolean }) {
   const { t } = useWords();
   const format = useFormat();
+  const ended = session.status === 'ended' ? session.endedAt : undefined;
   const fresh = session.status === 'active' && (session.current || format.isFresh(session.lastActive));
   return (
     <Group
@@ -83,10 +84,10 @@ export function SessionRow({ session, action, showUser, mark = true }: { session
         <Group gap="2px 14px" mt={2}>
           <Group gap={6} wrap="nowrap">
             {fresh && <span style={{ width: 7, height: 7, borderRadius: '50%', background: 'var(--mantine-color-green-6)' }} aria-hidden />}
-            <Tooltip label={format.dateTime(session.status === 'ended' && session.endedAt ? session.endedAt : session.lastActive)}>
-              <Text size="sm" component="time" dateTime={session.lastActive} c={fresh ? 'var(--mantine-color-green-light-color)' : 'dimmed'} fw={fresh ? 550 : undefined}>
-                {session.status === 'ended' && session.endedAt
-                  ? t.userPage.ended(format.relative(session.endedAt))
+            <Tooltip label={format.dateTime(ended ?? session.lastActive)}>
+              <Text size="sm" component="time" dateTime={ended ?? session.lastActive} c={fresh ? 'var(--mantine-color-green-light-color)' : 'dimmed'} fw={fresh ? 550 : undefined}>
+                {ended
+                  ? t.userPage.ended(format.relative(ended))
                   : fresh ? t.sessions.activeNow : t.sessions.active(format.relative(session.lastActive))}
               </Text>
             </Tooltip>

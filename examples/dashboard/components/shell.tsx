@@ -5,7 +5,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { IconDevices, IconShieldLock, IconUserCog } from '@tabler/icons-react';
 import Link from 'next/link';
 import { usePathname, useRouter } from 'next/navigation';
-import { useEffect, type ReactNode } from 'react';
+import { useEffect, useRef, type KeyboardEvent, type ReactNode } from 'react';
 import { useWords } from '@/lib/i18n';
 import { useAccount } from './account';
 import { Connection, ConnectionBanner } from './connection';
@@ -22,6 +22,12 @@ export function Shell({ children }: { children: ReactNode }) {
   const router = useRouter();
   const path = usePathname();
   const [opened, { toggle, close }] = useDisclosure();
+  const burger = useRef<HTMLButtonElement>(null);
+  const leave = (event: KeyboardEvent) => {
+    if (event.key !== 'Escape' || !opened) return;
+    close();
+    burger.current?.focus();
+  };
 
   useEffect(() => {
     if (user === null) router.replace('/sign-in');
@@ -47,7 +53,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <AppShell.Header>
           <Group h="100%" px={{ base: 'md', sm: 'lg' }} justify="space-between" wrap="nowrap">
             <Group gap="sm" wrap="nowrap">
-              <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={opened ? t.nav.close : t.nav.open} aria-expanded={opened} />
+              <Burger ref={burger} opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={opened ? t.nav.close : t.nav.open} aria-expanded={opened} />
               <Logo name={t.brand} />
             </Group>
             <Group gap="sm" wrap="nowrap">
@@ -57,7 +63,7 @@ export function Shell({ children }: { children: ReactNode }) {
             </Group>
           </Group>
         </AppShell.Header>
-        <AppShell.Navbar p="sm" aria-label={t.nav.label}>
+        <AppShell.Navbar p="sm" aria-label={t.nav.label} className="navigation" data-opened={opened || undefined} onKeyDown={leave}>
           <AppShell.Section grow component={ScrollArea}>
             {links.map(({ href, label, icon: Icon, active }) => (
               <NavLink

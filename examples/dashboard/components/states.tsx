@@ -9,6 +9,7 @@ import { useWords } from '@/lib/i18n';
 export function PageTitle({ title, subtitle, actions }: { title: string; subtitle: string; actions?: ReactNode }) {
   return (
     <Group justify="space-between" align="flex-end" mb="xl" gap="md">
+      <DocumentTitle title={title} />
       <div>
         <Title order={1} fz={{ base: 24, sm: 28 }} lts="-0.02em">{title}</Title>
         <Text c="dimmed" mt={4}>{subtitle}</Text>
@@ -16,6 +17,12 @@ export function PageTitle({ title, subtitle, actions }: { title: string; subtitl
       {actions}
     </Group>
   );
+}
+
+/** What the browser's tab says. */
+export function DocumentTitle({ title }: { title: string }) {
+  const { t } = useWords();
+  return <title>{`${title} · ${t.brand}`}</title>;
 }
 
 /** There is nothing, and that is fine. */

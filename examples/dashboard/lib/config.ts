@@ -7,6 +7,9 @@ export interface Config {
   firebase: { apiKey: string; authDomain?: string; projectId: string };
 }
 
+/** The header in which a request carries the nonce of its page's scripts. */
+export const NONCE_HEADER = 'x-nonce';
+
 /** The cookie that remembers the language. */
 export const LANGUAGE_COOKIE = 'vigil_dashboard_language';
 

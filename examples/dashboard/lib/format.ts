@@ -6,13 +6,40 @@ import { useWords } from './i18n';
 
 const TICK = 15_000; // milliseconds; relative times are in minutes
 
+const listeners = new Set<() => void>();
+let timer: ReturnType<typeof setInterval> | undefined;
+
+/** One timer for all that show a relative time. */
 const minute = {
   subscribe(listener: () => void) {
-    const timer = setInterval(listener, TICK);
-    return () => clearInterval(timer);
+    listeners.add(listener);
+    timer ??= setInterval(() => listeners.forEach((tell) => tell()), TICK);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size > 0) return;
+      clearInterval(timer);
+      timer = undefined;
+    };
   },
   snapshot: () => Math.floor(Date.now() / TICK) * TICK,
 };
+
+/** Formats are costly to make, so those of a language are made once. */
+const formats = new Map<string, ReturnType<typeof makeFormats>>();
+
+function formatsOf(language: string) {
+  const made = formats.get(language) ?? makeFormats(language);
+  formats.set(language, made);
+  return made;
+}
+
+const makeFormats = (language: string) => ({
+  relativeFormat: new Intl.RelativeTimeFormat(language, { numeric: 'auto' }),
+  dateTimeFormat: new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }),
+  timeFormat: new Intl.DateTimeFormat(language, { timeStyle: 'short' }),
+  weekdayFormat: new Intl.DateTimeFormat(language, { weekday: 'short', hour: 'numeric', minute: 'numeric' }),
+  countries: new Intl.DisplayNames(language, { type: 'region', fallback: 'code' }),
+});
 
 const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['day', 86_400_000],
@@ -27,11 +54,7 @@ export function useFormat() {
   const { t, language } = useWords();
   const tick = useSyncExternalStore(minute.subscribe, minute.snapshot, minute.snapshot);
   return useMemo(() => {
-    const relativeFormat = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
-    const dateTimeFormat = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
-    const timeFormat = new Intl.DateTimeFormat(language, { timeStyle: 'short' });
-    const weekdayFormat = new Intl.DateTimeFormat(language, { weekday: 'short', hour: 'numeric', minute: 'numeric' });
-    const countries = new Intl.DisplayNames(language, { type: 'region', fallback: 'code' });
+    const { relativeFormat, dateTimeFormat, timeFormat, weekdayFormat, countries } = formatsOf(language);
 
     const country = (code: string) => countries.of(code) ?? code;
     /** `Chrome 142 on Windows 11`. */

@@ -3,13 +3,15 @@
 import { Alert, Badge, Box, Button, Card, Center, Group, List, PasswordInput, Stack, Text, TextInput, ThemeIcon, Title } from '@mantine/core';
 import { IconCheck, IconInfoCircle, IconLogout } from '@tabler/icons-react';
 import { useRouter } from 'next/navigation';
-import { useEffect, useState, type FormEvent } from 'react';
+import { useEffect, useRef, useState, type FormEvent } from 'react';
 import { useAccount } from '@/components/account';
 import { Logo } from '@/components/logo';
 import { Preferences } from '@/components/preferences';
+import { DocumentTitle } from '@/components/states';
 import { useEndReason } from '@/lib/end-reason';
 import { useWords } from '@/lib/i18n';
 import { useSignInError } from '@/lib/problems';
+import { useBusy } from '@/lib/use-busy';
 import classes from './sign-in.module.css';
 
 // The users of `vigil dev`, which answers to this machine alone.
@@ -29,6 +31,7 @@ export function SignIn() {
 
   return (
     <div className={classes.page}>
+      <DocumentTitle title={t.signIn.submit} />
       <Box component="aside" className={classes.pitch}>
         <div>
           <Title order={2} fz={34} lh={1.2} lts="-0.025em" mb="xl" maw={440}>{t.signIn.pitchTitle}</Title>
@@ -59,19 +62,12 @@ function Form() {
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
   const [error, setError] = useState<string | null>(null);
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useBusy();
 
-  const submit = async (event: FormEvent) => {
+  const submit = (event: FormEvent) => {
     event.preventDefault();
-    setBusy(true);
     setError(null);
-    try {
-      await signIn(email.trim(), password);
-    } catch (cause) {
-      setError(describe(cause));
-    } finally {
-      setBusy(false);
-    }
+    void run(() => signIn(email.trim(), password).catch((cause) => setError(describe(cause))));
   };
 
   return (
@@ -141,9 +137,14 @@ function EndedBanner() {
   const { t } = useWords();
   const reason = useEndReason();
   const [title, text] = (reason && t.ended[reason]) || [];
+  const banner = useRef<HTMLDivElement>(null);
+  useEffect(() => banner.current?.focus(), [title]); // what has happened comes before the form
   if (!title) return null;
   return (
     <Alert
+      ref={banner}
+      tabIndex={-1}
+      style={{ outline: 'none' }}
       color={reason === 'logout' ? 'gray' : 'yellow'}
       icon={<IconLogout aria-hidden />}
       title={title}

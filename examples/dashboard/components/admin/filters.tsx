@@ -3,73 +3,76 @@
 import { Button, Card, Group, Select, SimpleGrid, TextInput } from '@mantine/core';
 import { IconSearch } from '@tabler/icons-react';
 import { useState, type FormEvent } from 'react';
-import type { Filter } from '@/lib/api';
 import { useWords } from '@/lib/i18n';
 
+/** What can be searched for, as it is entered; `inactive` in minutes. Empty is any. */
+export const FIELDS = ['userId', 'ip', 'country', 'deviceType', 'status', 'inactive'] as const;
+export type Fields = Record<(typeof FIELDS)[number], string>;
+
 /** What is searched for when nothing has been entered. */
-export const DEFAULT_FILTER: Filter = { status: 'active' };
+export const NOTHING_ENTERED: Fields = { userId: '', ip: '', country: '', deviceType: '', status: 'active', inactive: '' };
 
 const DEVICES = ['desktop', 'mobile', 'tablet', 'bot', 'other'] as const;
 
-/** The form of the search. */
-export function Filters({ onSearch }: { onSearch: (filter: Filter) => void }) {
+/** The form of the search. The service may not have accepted one of its fields. */
+export function Filters({ initial, refused, onSearch }: { initial: Fields; refused: string | undefined; onSearch: (fields: Fields) => void }) {
   const { t } = useWords();
-  const [filter, setFilter] = useState(DEFAULT_FILTER);
-  const [minutes, setMinutes] = useState('');
-  const set = (patch: Filter) => setFilter((filter) => ({ ...filter, ...patch }));
-  const country = filter.country ?? '';
-  const wrongCountry = country !== '' && !/^[a-z]{2}$/i.test(country);
+  const [fields, setFields] = useState(initial);
+  const set = (patch: Partial<Fields>) => setFields((fields) => ({ ...fields, ...patch }));
+  const wrongCountry = fields.country !== '' && !/^[A-Z]{2}$/.test(fields.country);
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (wrongCountry) return;
-    const activeBefore = minutes ? new Date(Date.now() - Number(minutes) * 60_000).toISOString() : undefined;
-    // The service refuses what is there but empty.
-    const chosen = Object.entries({ ...filter, activeBefore }).filter(([, value]) => value);
-    onSearch(Object.fromEntries(chosen) as Filter);
+    if (!wrongCountry) onSearch(fields);
   };
 
   const reset = () => {
-    setFilter(DEFAULT_FILTER);
-    setMinutes('');
-    onSearch({ ...DEFAULT_FILTER });
+    setFields(NOTHING_ENTERED);
+    onSearch(NOTHING_ENTERED);
   };
 
+  const text = (name: 'userId' | 'ip') => ({
+    name,
+    autoComplete: 'off',
+    value: fields[name],
+    error: refused === name && t.admin.notAccepted,
+    onChange: (event: { currentTarget: { value: string } }) => set({ [name]: event.currentTarget.value.trim() }),
+  });
   return (
     <Card component="section" mb="lg" aria-label={t.admin.filters}>
       <form onSubmit={submit} role="search" aria-label={t.admin.filters}>
-        <SimpleGrid cols={{ base: 2, md: 3 }} spacing="md" style={{ alignItems: 'end' }}>
-          <TextInput label={t.admin.user} name="userId" autoComplete="off" value={filter.userId ?? ''} onChange={(event) => set({ userId: event.currentTarget.value.trim() })} />
-          <TextInput label={t.admin.ip} name="ip" autoComplete="off" value={filter.ip ?? ''} onChange={(event) => set({ ip: event.currentTarget.value.trim() })} />
+        <SimpleGrid cols={{ base: 2, md: 3 }} spacing="md" style={{ alignItems: 'start' }}>
+          <TextInput label={t.admin.user} {...text('userId')} />
+          <TextInput label={t.admin.ip} {...text('ip')} />
           <TextInput
             label={t.admin.country}
             name="country"
             autoComplete="off"
-            placeholder={t.admin.countryHint}
+            placeholder={t.admin.countryExample}
             maxLength={2}
-            value={country}
-            error={wrongCountry && t.admin.countryInvalid}
+            value={fields.country}
+            error={(wrongCountry || refused === 'country') && t.admin.countryInvalid}
             onChange={(event) => set({ country: event.currentTarget.value.trim().toUpperCase() })}
           />
           <Select
             label={t.admin.device}
             data={[{ value: '', label: t.admin.any }, ...DEVICES.map((value) => ({ value, label: t.devices[value] }))]}
-            value={filter.deviceType ?? ''}
+            value={fields.deviceType}
             onChange={(value) => set({ deviceType: value ?? '' })}
             allowDeselect={false}
           />
           <Select
             label={t.admin.status}
             data={(['active', 'ended', 'all'] as const).map((value) => ({ value, label: t.admin.statuses[value] }))}
-            value={filter.status ?? 'all'}
+            value={fields.status}
             onChange={(value) => set({ status: value ?? 'all' })}
             allowDeselect={false}
           />
           <Select
             label={t.admin.inactive}
             data={Object.entries(t.admin.inactiveFor).map(([value, label]) => ({ value, label })).sort((a, b) => Number(a.value) - Number(b.value))}
-            value={minutes}
-            onChange={(value) => setMinutes(value ?? '')}
+            value={fields.inactive}
+            onChange={(value) => set({ inactive: value ?? '' })}
             allowDeselect={false}
           />
         </SimpleGrid>

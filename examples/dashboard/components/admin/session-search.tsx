@@ -4,19 +4,21 @@ import { Badge, Button, Group, Table, Text, Tooltip } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
 import { IconChevronLeft, IconChevronRight, IconSearchOff, IconUserX } from '@tabler/icons-react';
-import type { Session } from '@vigilhq/client';
+import { VigilError, type Session } from '@vigilhq/client';
 import { useVigil } from '@vigilhq/client/react';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
+import type { Filter } from '@/lib/api';
 import { useFormat } from '@/lib/format';
 import { useWords } from '@/lib/i18n';
 import { useReport } from '@/lib/problems';
+import { useQuery } from '@/lib/query';
 import { useSearch } from '@/lib/use-search';
 import { EndButton } from '../end-button';
 import { Cancelled, useRecent } from '../reauth';
 import { DeviceIcon, SessionRow } from '../session-row';
 import { Empty, Failed, Loading, Section } from '../states';
 import { UserLink } from '../user-link';
-import { DEFAULT_FILTER, Filters } from './filters';
+import { FIELDS, Filters, NOTHING_ENTERED, type Fields } from './filters';
 import { MassRevocation } from './mass-revocation';
 
 /** Finds sessions of all users, and ends them one by one or all that match. */
@@ -25,9 +27,19 @@ export function SessionSearch() {
   const { client } = useVigil();
   const recent = useRecent();
   const report = useReport();
-  const [filter, setFilter] = useState(DEFAULT_FILTER);
+  const [query, setQuery] = useQuery();
+  const fields = fieldsOf(query);
+  const entered = JSON.stringify(fields);
+  const [searched, setSearched] = useState(0); // "a day ago" is another moment at each search
+  const filter = useMemo(() => filterOf(JSON.parse(entered) as Fields), [entered, searched]);
   const [revoking, setRevoking] = useState(false);
   const { sessions, loading, error, page, goNext, goBack, reload } = useSearch(filter);
+  const refused = error instanceof VigilError && error.code === 'invalid_request' ? error.details.errors?.[0]?.field : undefined;
+
+  const search = (chosen: Fields) => {
+    setQuery({ ...chosen, status: chosen.status === NOTHING_ENTERED.status ? '' : chosen.status });
+    setSearched((times) => times + 1);
+  };
 
   const end = async (session: Session) => {
     try {
@@ -42,26 +54,19 @@ export function SessionSearch() {
   const narrow = useMediaQuery('(max-width: 48em)', false, { getInitialValueInEffect: false });
   return (
     <>
-      <Filters onSearch={setFilter} />
+      <Filters initial={fields} refused={refused} onSearch={search} />
       <Section
         title={t.admin.tabs.sessions}
         actions={
-          <Button
-            variant="light"
-            color="red"
-            size="xs"
-            leftSection={<IconUserX size={15} aria-hidden />}
-            onClick={() => setRevoking(true)}
-            disabled={filter.status !== 'active'}
-          >
-            {t.admin.mass}
-          </Button>
+          filter.status === 'active' && (
+            <Button variant="light" color="red" size="xs" leftSection={<IconUserX size={15} aria-hidden />} onClick={() => setRevoking(true)}>{t.admin.mass}</Button>
+          )
         }
       >
         {loading && sessions.length === 0 ? (
           <Loading rows={5} />
         ) : error ? (
-          <Failed text={t.admin.loadError} onRetry={() => void reload()} />
+          refused ? <Empty icon={IconSearchOff} title={t.errors['invalid_request'] ?? ''} text={t.admin.emptyText} /> : <Failed text={t.admin.loadError} onRetry={() => void reload()} />
         ) : sessions.length === 0 ? (
           <Empty icon={IconSearchOff} title={goNext ? t.admin.emptyMore : t.admin.empty} text={goNext ? undefined : t.admin.emptyText} />
         ) : narrow ? (
@@ -94,6 +99,16 @@ export function SessionSearch() {
       <MassRevocation opened={revoking} filter={filter} onClose={() => setRevoking(false)} onDone={() => void reload()} />
     </>
   );
+}
+
+function fieldsOf(query: URLSearchParams): Fields {
+  return Object.fromEntries(FIELDS.map((name) => [name, query.get(name) ?? NOTHING_ENTERED[name]])) as Fields;
+}
+
+/** What the service is asked for: times instead of ages, and without what is empty, which it refuses. */
+function filterOf({ inactive, ...fields }: Fields): Filter {
+  const activeBefore = Number(inactive) > 0 ? new Date(Date.now() - Number(inactive) * 60_000).toISOString() : '';
+  return Object.fromEntries(Object.entries({ ...fields, activeBefore }).filter(([, value]) => value)) as Filter;
 }
 
 function Row({ session, onEnd }: { session: Session; onEnd: () => Promise<void> }) {

@@ -1,7 +1,7 @@
 'use client';
 
 import { BarChart, DonutChart } from '@mantine/charts';
-import { Button, Group, SimpleGrid, Stack, Text } from '@mantine/core';
+import { Button, Group, SimpleGrid, Stack, Text, VisuallyHidden } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconChartBar, IconRefresh, IconWorld } from '@tabler/icons-react';
 import type { Schemas } from '@vigilhq/client';
@@ -10,6 +10,7 @@ import { useCallback, useEffect, useState } from 'react';
 import { useFormat } from '@/lib/format';
 import { useWords } from '@/lib/i18n';
 import { useReport } from '@/lib/problems';
+import { useBusy } from '@/lib/use-busy';
 import { Cancelled, useRecent } from '../reauth';
 import { Empty, Facts, Failed, Section } from '../states';
 
@@ -27,7 +28,7 @@ export function Statistics() {
   const report = useReport();
   const [stats, setStats] = useState<Stats | null>(null);
   const [failed, setFailed] = useState(false);
-  const [counting, setCounting] = useState(false);
+  const [counting, run] = useBusy();
 
   const load = useCallback(async () => {
     try {
@@ -44,15 +45,12 @@ export function Statistics() {
   }, [ready, load]);
 
   const count = async () => {
-    setCounting(true);
     try {
       const swept = await recent(() => client.request<Schemas['SweepReport']>('POST', '/v1/admin/sweep'));
       notifications.show({ color: 'green', message: t.admin.stats.swept(swept.expired, swept.limited, swept.purged) });
       await load();
     } catch (cause) {
       if (!(cause instanceof Cancelled)) report(cause);
-    } finally {
-      setCounting(false);
     }
   };
 
@@ -64,7 +62,7 @@ export function Statistics() {
         <Text size="sm" c="dimmed" data-testid="counted-at">
           {stats && (stats.countedAt ? t.admin.stats.counted(format.relative(stats.countedAt)) : t.admin.stats.never)}
         </Text>
-        <Button variant="default" size="xs" leftSection={<IconRefresh size={15} aria-hidden />} onClick={count} loading={counting}>{t.admin.stats.sweep}</Button>
+        <Button variant="default" size="xs" leftSection={<IconRefresh size={15} aria-hidden />} onClick={() => run(count)} loading={counting}>{t.admin.stats.sweep}</Button>
       </Group>
       <Section label={t.admin.tabs.statistics}>
         <Facts
@@ -133,9 +131,9 @@ function ByCountry({ stats }: { stats: Stats }) {
         series={[{ name: 'sessions', label: t.admin.stats.count, color: 'iris.6' }]}
         aria-hidden
       />
-      <ul className="visually-hidden">
+      <VisuallyHidden component="ul">
         {data.map(({ country, sessions }) => <li key={country}>{`${country}: ${format.number(sessions)}`}</li>)}
-      </ul>
+      </VisuallyHidden>
     </div>
   );
 }

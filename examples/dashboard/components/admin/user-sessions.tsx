@@ -14,7 +14,7 @@ import { useAccount } from '../account';
 import { EndButton } from '../end-button';
 import { Cancelled, useRecent } from '../reauth';
 import { SessionRow } from '../session-row';
-import { Empty, Failed, Loading, Section } from '../states';
+import { DocumentTitle, Empty, Failed, Loading, Section } from '../states';
 
 type Action = 'revoke' | 'disable' | 'enable';
 
@@ -67,8 +67,9 @@ export function UserSessions({ uid }: { uid: string }) {
         <Group wrap="nowrap">
           <Avatar name={uid} color="iris" size={52} radius="xl" />
           <div>
+            <DocumentTitle title={t.userPage.title(uid)} />
             <Title order={1} fz={26} lts="-0.02em" style={{ overflowWrap: 'anywhere' }}>{t.userPage.title(uid)}</Title>
-            <Text c="dimmed">{sessions ? t.userPage.summary(active.length, sessions.length) : t.loading}</Text>
+            <Text c="dimmed">{sessions ? t.userPage.summary(active.length, sessions.length) : failed ? null : t.loading}</Text>
           </div>
         </Group>
         {self ? (

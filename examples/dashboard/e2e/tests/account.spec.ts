@@ -1,7 +1,7 @@
 import { ana, en, expect, expectEnded, sessionsOf, signIn, test } from '../support/test.ts';
 import type { Page } from '@playwright/test';
 
-test.use({ settings: { REAUTH_MAX_AGE: '2s' } });
+test.use({ settings: { REAUTH_MAX_AGE: '5s' } });
 
 /** Confirms a change with the password, once the sign-in is too old for it. */
 async function confirm(page: Page, password: string): Promise<void> {
@@ -11,7 +11,7 @@ async function confirm(page: Page, password: string): Promise<void> {
 }
 
 /** Waits until a sign-in of now is older than the window. */
-const aged = (now = Date.now()) => expect.poll(() => Date.now() - now, { intervals: [100] }).toBeGreaterThan(3000);
+const aged = (now = Date.now()) => expect.poll(() => Date.now() - now, { intervals: [100] }).toBeGreaterThan(6000);
 
 test('e-mail and password change after a confirmation, and the other sessions end', async ({ page, newContext }) => {
   const elsewhere = await (await newContext()).newPage();

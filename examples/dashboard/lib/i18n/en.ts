@@ -3,6 +3,7 @@ const plural = (n: number, one: string, many: string) => `${n.toLocaleString('en
 /** Every text of the dashboard. The other languages have the same shape. */
 export const en = {
   brand: 'Vigil',
+  description: 'Every device that is signed in to your account.',
   skip: 'Skip to content',
   cancel: 'Cancel',
   close: 'Close',
@@ -140,7 +141,12 @@ export const en = {
     repeatPassword: 'Repeat the new password',
     passwordHint: 'At least 8 characters',
     save: 'Save',
-    emailInvalid: 'This is no e-mail address.',
+    emailInvalid: 'This is not an e-mail address.',
+    emailSame: 'This is your e-mail address already.',
+    refused: {
+      email: 'This address cannot be used: it is not valid, or another account has it.',
+      password: 'This password is not accepted. Choose a longer one.',
+    } as Record<string, string>,
     passwordShort: 'Use at least 8 characters.',
     passwordDiffers: 'The two passwords are not the same.',
     emailChanged: 'Your e-mail has changed. All other sessions have ended.',
@@ -188,6 +194,7 @@ export const en = {
     claims_changed: 'Admin right changed',
     mass_revocation: 'Mass revocation asked for',
     mass_revoked: 'Mass revocation done',
+    'mass_revoked:failed': 'Mass revocation not finished',
     sweep_requested: 'Clean-up asked for',
     limits_configured: 'Settings recorded',
   } as Record<string, string>,
@@ -212,7 +219,8 @@ export const en = {
     title: 'Are you still there?',
     text: 'Nobody has used this session for a while. To keep your account safe, it ends when the time is up.',
     stay: 'Stay signed in',
-    hint: 'Any key or click keeps you signed in.',
+    hint: 'Any key, click or movement keeps you signed in.',
+    away: 'The service cannot be reached just now. Your session goes on when it can, if there is time left.',
     remaining: (seconds: number) =>
       seconds >= 60 && seconds % 60 === 0
         ? `You will be signed out in ${plural(seconds / 60, 'minute', 'minutes')}.`
@@ -229,7 +237,8 @@ export const en = {
     user: 'User ID',
     ip: 'IP address',
     country: 'Country',
-    countryHint: 'Two letters, such as MX',
+    countryExample: 'MX',
+    notAccepted: 'This is not accepted.',
     countryInvalid: 'Two letters, such as MX.',
     device: 'Device',
     any: 'Any',
@@ -302,13 +311,15 @@ export const en = {
     noActive: 'No active session',
     noPast: 'No ended session is kept.',
     ended: (when: string) => `Ended ${when}`,
-    self: 'This is your own account. Its actions are for other administrators.',
+    self: 'This is your own account: only another administrator can revoke or disable it.',
   },
+
+  notFound: { title: 'Page not found', text: 'There is nothing at this address.', back: 'Go to the devices' },
 
   errors: {
     unavailable: 'The service cannot be reached just now. Try again in a moment.',
     rate_limited: 'Too many requests. Wait a moment, then try again.',
-    forbidden: 'You have no right to do this.',
+    forbidden: 'You are not allowed to do this.',
     not_found: 'This does not exist any more.',
     invalid_request: 'Some of what was entered is not accepted.',
     session_limit: 'You are signed in on too many devices. End one of them first.',

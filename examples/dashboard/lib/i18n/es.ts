@@ -4,6 +4,7 @@ const plural = (n: number, one: string, many: string) => `${n.toLocaleString('es
 
 export const es: Dictionary = {
   brand: 'Vigil',
+  description: 'Todos los dispositivos en los que está abierta tu cuenta.',
   skip: 'Saltar al contenido',
   cancel: 'Cancelar',
   close: 'Cerrar',
@@ -50,7 +51,7 @@ export const es: Dictionary = {
     submit: 'Iniciar sesión',
     demoTitle: 'Cuentas de prueba',
     demoText: 'Este panel usa un servidor de identidad local. Elige una cuenta para rellenar sus datos.',
-    demoUser: 'Usuaria',
+    demoUser: 'Usuario',
     demoAdmin: 'Administrador',
     pitchTitle: 'Conoce cada dispositivo con tu sesión abierta.',
     pitch: [
@@ -109,7 +110,7 @@ export const es: Dictionary = {
     endNamed: (device) => `Cerrar sesión: ${device}`,
     endOthers: 'Cerrar las demás',
     endOthersTitle: '¿Cerrar todas las demás sesiones?',
-    endOthersText: (n) => `Se cerrará al momento ${plural(n, 'sesión', 'sesiones')} en otros dispositivos. Este dispositivo sigue con la sesión abierta.`,
+    endOthersText: (n) => `Se ${n === 1 ? 'cerrará' : 'cerrarán'} al momento ${plural(n, 'sesión', 'sesiones')} en otros dispositivos. Este dispositivo sigue con la sesión abierta.`,
     endOthersConfirm: 'Cerrar las demás sesiones',
     endedOne: 'La sesión se ha cerrado.',
     endedMany: (n) => `Se ${n === 1 ? 'ha' : 'han'} cerrado ${plural(n, 'sesión', 'sesiones')}.`,
@@ -140,6 +141,11 @@ export const es: Dictionary = {
     passwordHint: 'Al menos 8 caracteres',
     save: 'Guardar',
     emailInvalid: 'No es una dirección de correo.',
+    emailSame: 'Esta ya es tu dirección de correo.',
+    refused: {
+      email: 'No se puede usar esta dirección: no es válida o la tiene otra cuenta.',
+      password: 'Esta contraseña no se acepta. Elige una más larga.',
+    },
     passwordShort: 'Usa al menos 8 caracteres.',
     passwordDiffers: 'Las dos contraseñas no coinciden.',
     emailChanged: 'Tu correo ha cambiado. Se cerraron las demás sesiones.',
@@ -187,6 +193,7 @@ export const es: Dictionary = {
     claims_changed: 'Permiso de administrador cambiado',
     mass_revocation: 'Revocación masiva solicitada',
     mass_revoked: 'Revocación masiva terminada',
+    'mass_revoked:failed': 'Revocación masiva sin terminar',
     sweep_requested: 'Limpieza solicitada',
     limits_configured: 'Ajustes registrados',
   },
@@ -211,7 +218,8 @@ export const es: Dictionary = {
     title: '¿Sigues ahí?',
     text: 'Nadie ha usado esta sesión desde hace un rato. Para proteger tu cuenta, se cerrará cuando acabe el tiempo.',
     stay: 'Seguir conectado',
-    hint: 'Cualquier tecla o clic mantiene la sesión abierta.',
+    hint: 'Cualquier tecla, clic o movimiento mantiene la sesión abierta.',
+    away: 'No se puede acceder al servicio ahora mismo. La sesión sigue cuando se pueda, si queda tiempo.',
     remaining: (seconds) =>
       seconds >= 60 && seconds % 60 === 0
         ? `Tu sesión se cerrará en ${plural(seconds / 60, 'minuto', 'minutos')}.`
@@ -228,7 +236,8 @@ export const es: Dictionary = {
     user: 'ID de usuario',
     ip: 'Dirección IP',
     country: 'País',
-    countryHint: 'Dos letras, como MX',
+    countryExample: 'MX',
+    notAccepted: 'Esto no se acepta.',
     countryInvalid: 'Dos letras, como MX.',
     device: 'Dispositivo',
     any: 'Cualquiera',
@@ -282,7 +291,7 @@ export const es: Dictionary = {
   userPage: {
     title: (uid) => `Usuario ${uid}`,
     back: 'Volver a administración',
-    summary: (active, all) => `${active} activas de ${plural(all, 'sesión', 'sesiones')}`,
+    summary: (active, all) => `${plural(active, 'activa', 'activas')} de ${plural(all, 'sesión', 'sesiones')}`,
     more: 'Más acciones',
     revoke: 'Revocar todo',
     revokeTitle: '¿Revocar todos los accesos?',
@@ -301,8 +310,10 @@ export const es: Dictionary = {
     noActive: 'Ninguna sesión activa',
     noPast: 'No se conserva ninguna sesión cerrada.',
     ended: (when) => `Cerrada ${when}`,
-    self: 'Esta es tu propia cuenta. Sus acciones corresponden a otros administradores.',
+    self: 'Esta es tu propia cuenta: solo otro administrador puede revocarla o desactivarla.',
   },
+
+  notFound: { title: 'Página no encontrada', text: 'No hay nada en esta dirección.', back: 'Ir a los dispositivos' },
 
   errors: {
     unavailable: 'No se puede acceder al servicio ahora mismo. Vuelve a intentarlo en un momento.',

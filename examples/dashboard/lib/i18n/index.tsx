@@ -2,11 +2,9 @@
 
 import { createContext, useContext, useMemo, useState, type ReactNode } from 'react';
 import { LANGUAGE_COOKIE } from '../config';
-import { en, type Dictionary } from './en';
-import { es } from './es';
+import { dictionaries } from './dictionaries';
+import type { Dictionary } from './en';
 import type { Language } from './language';
-
-const dictionaries: Record<Language, Dictionary> = { en, es };
 
 interface Words {
   /** The texts in the chosen language. */
