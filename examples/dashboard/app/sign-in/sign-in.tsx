@@ -9,6 +9,7 @@ import { Logo } from '@/components/logo';
 import { Preferences } from '@/components/preferences';
 import { useEndReason } from '@/lib/end-reason';
 import { useWords } from '@/lib/i18n';
+import { nextPath } from '@/lib/next-path';
 import { useSignInError } from '@/lib/problems';
 import classes from './sign-in.module.css';
 
@@ -24,7 +25,7 @@ export function SignIn() {
   const router = useRouter();
 
   useEffect(() => {
-    if (user) router.replace('/');
+    if (user) router.replace(nextPath());
   }, [user, router]);
 
   return (
