@@ -1,13 +1,16 @@
-import { ana, en, expect, expectEnded, sessionsOf, signIn, test } from '../support/test.ts';
+import { admin, ana, en, expect, expectEnded, fillIn, sessionsOf, signIn, test } from '../support/test.ts';
+import { visit, visitors } from '../support/visitors.ts';
 import type { Page } from '@playwright/test';
 
 test.use({ settings: { REAUTH_MAX_AGE: '2s' } });
 
+const question = (page: Page) => page.getByRole('dialog', { name: en.reauth.title });
+const passwordOf = (page: Page) => question(page).getByLabel(en.signIn.password, { exact: true });
+
 /** Confirms a change with the password, once the sign-in is too old for it. */
 async function confirm(page: Page, password: string): Promise<void> {
-  const dialog = page.getByRole('dialog', { name: en.reauth.title });
-  await dialog.getByLabel(en.signIn.password, { exact: true }).fill(password);
-  await dialog.getByRole('button', { name: en.reauth.submit }).click();
+  await passwordOf(page).fill(password);
+  await question(page).getByRole('button', { name: en.reauth.submit }).click();
 }
 
 /** Waits until a sign-in of now is older than the window. */
@@ -24,6 +27,11 @@ test('e-mail and password change after a confirmation, and the other sessions en
   await page.getByLabel(en.security.newPassword, { exact: true }).fill('another-password');
   await page.getByLabel(en.security.repeatPassword).fill('another-password');
   await page.getByRole('button', { name: en.security.save }).click();
+  await expect(passwordOf(page)).toBeFocused();
+  await page.keyboard.press('Escape'); // closes the question alone
+  await expect(question(page)).toBeHidden();
+  await expect(page.getByLabel(en.security.newPassword, { exact: true })).toHaveValue('another-password');
+  await page.getByRole('button', { name: en.security.save }).click();
   await confirm(page, ana.password);
   await expect(page.getByText(en.security.passwordChanged)).toBeVisible();
   await expectEnded(elsewhere, 'credentials_changed');
@@ -39,4 +47,61 @@ test('e-mail and password change after a confirmation, and the other sessions en
   await expect(sessionsOf(page)).toHaveCount(1);
   await signIn(elsewhere, { ...ana, email: 'ana@example.org', password: 'another-password' });
   await expect(sessionsOf(page)).toHaveCount(2);
+});
+
+test('a change stands where the sign-in after it fails', async ({ page }) => {
+  await signIn(page);
+  await page.goto('/security');
+  await page.route('**/accounts:signInWithPassword*', (route) => route.abort());
+  await page.getByRole('button', { name: en.security.changePassword }).click();
+  await page.getByLabel(en.security.newPassword, { exact: true }).fill('another-password');
+  await page.getByLabel(en.security.repeatPassword).fill('another-password');
+  await page.getByRole('button', { name: en.security.save }).click();
+  await expectEnded(page, 'credentials_changed');
+  await page.unroute('**/accounts:signInWithPassword*');
+  await fillIn(page, { ...ana, password: 'another-password' });
+});
+
+test('what waits for a password ends with the session, and is not the next person’s', async ({ page, site }) => {
+  const elsewhere = await visit({ site }, visitors(ana)[0]!);
+  await signIn(page);
+  await page.goto('/security');
+  await aged();
+  const remove = async (email: string) => {
+    await page.getByRole('button', { name: en.security.deleteAccount }).click();
+    await page.getByLabel(en.security.deleteLabel).fill(email);
+    await page.getByRole('button', { name: en.security.deleteConfirm }).click();
+  };
+  await remove(ana.email);
+  await passwordOf(page).fill('half of it');
+  await elsewhere.endOthers();
+  await expectEnded(page, 'revoked');
+
+  await fillIn(page, admin);
+  await expect(page).toHaveURL('/security'); // where the session has ended
+  await aged();
+  await expect(page.getByRole('dialog')).toBeHidden();
+  await remove(admin.email);
+  await expect(passwordOf(page)).toHaveValue('');
+  await confirm(page, admin.password);
+  await expectEnded(page, 'user_deleted');
+});
+
+test('a confirmation is no news to the other devices', async ({ page, site, newContext }) => {
+  const elsewhere = await (await newContext()).newPage();
+  await signIn(elsewhere, admin);
+  await signIn(page, admin);
+  await expect(elsewhere.getByText(en.toasts.started, { exact: true })).toHaveCount(1);
+  await elsewhere.getByRole('button', { name: en.close }).click();
+  await page.goto('/admin');
+  await page.getByRole('tab', { name: en.admin.tabs.statistics }).click();
+  await aged();
+  await page.getByRole('button', { name: en.admin.stats.sweep }).click();
+  await confirm(page, admin.password);
+  await expect(page.getByText(/^Cleaned up/)).toBeVisible();
+  await expect(sessionsOf(elsewhere)).toHaveCount(2);
+
+  await visit({ site }, { ...visitors(ana)[0]!, account: admin });
+  await expect(elsewhere.getByText(en.toasts.started, { exact: true })).toHaveCount(1);
+  await expect(elsewhere.getByText('Safari on iOS')).toHaveCount(2); // the toast is of this one, as is the line in the list
 });
