@@ -29,8 +29,8 @@ function Inner({ config, children }: { config: Config; children: ReactNode }) {
   }, [t]);
   return (
     <MantineThemeProvider theme={names} inherit>
-      {/* More than there are kinds of alert, which stay long: what somebody has just done is told beside them. */}
-      <Notifications position="bottom-right" limit={8} autoClose={8000} />
+      {/* More than the alerts that come together, which stay long: what somebody has just done is told beside them. */}
+      <Notifications position="bottom-right" limit={6} autoClose={8000} />
       <AccountProvider config={config}>
         <OfOnePerson>{children}</OfOnePerson>
       </AccountProvider>
