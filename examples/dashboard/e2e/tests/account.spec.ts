@@ -2,10 +2,7 @@ import { admin, ana, en, expect, expectEnded, fillIn, sessionsOf, signIn, test }
 import { visit, visitors } from '../support/visitors.ts';
 import type { Page } from '@playwright/test';
 
-test.use({ settings: { REAUTH_MAX_AGE: '4s' } });
-
-const question = (page: Page) => page.getByRole('dialog', { name: en.reauth.title });
-const passwordOf = (page: Page) => question(page).getByLabel(en.signIn.password, { exact: true });
+test.use({ settings: { REAUTH_MAX_AGE: '5s' } });
 
 /** Confirms a change with the password, once the sign-in is too old for it. */
 async function confirm(page: Page, password: string): Promise<void> {
@@ -14,7 +11,10 @@ async function confirm(page: Page, password: string): Promise<void> {
 }
 
 /** Waits until a sign-in of now is older than the window. */
-const aged = (now = Date.now()) => expect.poll(() => Date.now() - now, { intervals: [100] }).toBeGreaterThan(5000);
+const aged = (now = Date.now()) => expect.poll(() => Date.now() - now, { intervals: [100] }).toBeGreaterThan(6000);
+
+const question = (page: Page) => page.getByRole('dialog', { name: en.reauth.title });
+const passwordOf = (page: Page) => question(page).getByLabel(en.signIn.password, { exact: true });
 
 test('e-mail and password change after a confirmation, and the other sessions end', async ({ page, newContext }) => {
   const elsewhere = await (await newContext()).newPage();
