@@ -37,6 +37,7 @@ export function AccountSettings() {
         ))}
       </div>
       <Modal
+        stackId="account"
         opened={open !== null}
         onClose={close}
         title={open === 'email' ? t.security.changeEmail : t.security.changePassword}
@@ -47,13 +48,21 @@ export function AccountSettings() {
   );
 }
 
-/** Signs in with the new data, and lets the client register the new sign-in in place of the old one. */
+/**
+ * Signs in with the new data, and lets the client register the new sign-in in place of the old one. What has changed stays changed where
+ * that fails: then the sign-in page says so, and is the way on.
+ */
 function useSignInAgain() {
-  const { signIn } = useAccount();
+  const { signIn, leave } = useAccount();
   const { client } = useVigil();
-  return async (email: string, password: string) => {
-    await signIn(email, password);
-    await client.request('GET', '/v1/sessions/current');
+  return async (email: string, password: string, done: string) => {
+    try {
+      await signIn(email, password);
+    } catch {
+      return leave('credentials_changed');
+    }
+    await client.request('GET', '/v1/sessions/current').catch(() => {}); // the client goes on trying by itself
+    notifications.show({ color: 'green', message: done });
   };
 }
 
@@ -73,8 +82,7 @@ function EmailForm({ onDone }: { onDone: () => void }) {
       change={async () => {
         const password = await confirmPassword(); // for the sign-in afterwards
         await recent(() => client.request('PUT', '/v1/account/email', { email: email.trim() }));
-        await signInAgain(email.trim(), password);
-        notifications.show({ color: 'green', message: t.security.emailChanged });
+        await signInAgain(email.trim(), password, t.security.emailChanged);
       }}
     >
       <TextInput
@@ -107,8 +115,7 @@ function PasswordForm({ onDone }: { onDone: () => void }) {
       onDone={onDone}
       change={async () => {
         await recent(() => client.request('PUT', '/v1/account/password', { password }));
-        await signInAgain(email, password);
-        notifications.show({ color: 'green', message: t.security.passwordChanged });
+        await signInAgain(email, password, t.security.passwordChanged);
       }}
     >
       <input type="email" name="username" autoComplete="username" value={email} readOnly hidden />

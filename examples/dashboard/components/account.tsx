@@ -5,7 +5,7 @@ import { VigilProvider } from '@vigilhq/client/react';
 import { onIdTokenChanged, signInWithEmailAndPassword, signOut, type User } from 'firebase/auth';
 import { createContext, useContext, useEffect, useMemo, useState, type ReactNode } from 'react';
 import type { Config } from '@/lib/config';
-import { forgetEnd, rememberEnd } from '@/lib/end-reason';
+import { forgetEnd, rememberEnd, type End } from '@/lib/end-reason';
 import { firebaseAuth } from '@/lib/firebase';
 
 interface Account {
@@ -15,6 +15,13 @@ interface Account {
   email: string;
   isAdmin: boolean;
   signIn(email: string, password: string): Promise<void>;
+  /** Signs out of Firebase, and with that in all tabs, whatever the service says. The sign-in page tells the reason. */
+  leave(reason: End): Promise<void>;
+}
+
+async function leave(config: Config, reason: End): Promise<void> {
+  rememberEnd(reason);
+  await signOut(firebaseAuth(config));
 }
 
 const AccountContext = createContext<Account | null>(null);
@@ -25,10 +32,7 @@ export function AccountProvider({ config, children }: { config: Config; children
     createVigil({
       url: config.vigilUrl,
       getToken: async (force) => (await firebaseAuth(config).currentUser?.getIdToken(force)) ?? null,
-      onEnded: async (reason) => {
-        rememberEnd(reason);
-        await signOut(firebaseAuth(config));
-      },
+      onEnded: (reason) => leave(config, reason),
       cookie: {},
     }),
   );
@@ -52,8 +56,10 @@ export function AccountProvider({ config, children }: { config: Config; children
         uid = user.uid;
         vigil.start();
       }
-      const { claims } = await user.getIdTokenResult();
-      if (user.uid === uid) setState({ user, email: user.email ?? '', isAdmin: claims['admin'] === true });
+      // Without a token, as when it has run out off line, what was known of the same person stands.
+      const admin = await user.getIdTokenResult().then(({ claims }) => claims['admin'] === true, () => null);
+      if (user.uid !== uid) return;
+      setState((known) => ({ user, email: user.email ?? '', isAdmin: admin ?? (known.user?.uid === uid && known.isAdmin) }));
     });
     return () => {
       unsubscribe();
@@ -69,6 +75,7 @@ export function AccountProvider({ config, children }: { config: Config; children
         await signInWithEmailAndPassword(firebaseAuth(config), email, password);
         forgetEnd();
       },
+      leave: (reason) => leave(config, reason),
     }),
     [state, config],
   );

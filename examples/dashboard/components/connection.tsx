@@ -2,8 +2,7 @@
 
 import { Alert, Badge, Box, VisuallyHidden } from '@mantine/core';
 import { useNetwork } from '@mantine/hooks';
-import { IconCloudOff, IconInfoCircle } from '@tabler/icons-react';
-import { VigilError } from '@vigilhq/client';
+import { IconCloudOff } from '@tabler/icons-react';
 import { useVigil } from '@vigilhq/client/react';
 import { useEffect, useState } from 'react';
 import { useWords } from '@/lib/i18n';
@@ -43,7 +42,6 @@ export function Connection() {
 /** Says so on the page when the service cannot be reached for a while, and that nobody is signed out for it. */
 export function ConnectionBanner() {
   const { t } = useWords();
-  const { error } = useVigil();
   const reach = useReach();
   const away = reach === 'reconnecting' || reach === 'offline';
   const [late, setLate] = useState(false);
@@ -56,9 +54,6 @@ export function ConnectionBanner() {
     };
   }, [away]);
 
-  if (error instanceof VigilError && error.code === 'session_limit') {
-    return <Alert mb="lg" color="yellow" icon={<IconInfoCircle />} role="alert">{t.errors['session_limit']}</Alert>;
-  }
   if (!away || !late) return null;
   return (
     <Alert mb="lg" color={COLORS[reach]} icon={<IconCloudOff />} role="status" data-testid="connection-banner">

@@ -40,7 +40,7 @@ export function DeleteAccount() {
         <Text size="sm" c="dimmed" maw={520}>{t.security.dangerText}</Text>
         <Button variant="light" color="red" size="xs" onClick={() => { setTyped(''); setOpen(true); }}>{t.security.deleteAccount}</Button>
       </Group>
-      <Modal opened={open} onClose={() => setOpen(false)} title={t.security.deleteTitle}>
+      <Modal stackId="deletion" opened={open} onClose={() => setOpen(false)} title={t.security.deleteTitle}>
         <Stack component="form" onSubmit={remove}>
           <Text size="sm">{t.security.dangerText}</Text>
           <TextInput label={t.security.deleteLabel} placeholder={email} autoComplete="off" value={typed} onChange={(event) => setTyped(event.currentTarget.value)} data-autofocus />

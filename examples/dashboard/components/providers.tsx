@@ -1,14 +1,13 @@
 'use client';
 
 import { createTheme, MantineProvider, MantineThemeProvider } from '@mantine/core';
-import { ModalsProvider } from '@mantine/modals';
 import { Notifications } from '@mantine/notifications';
 import { useMemo, type ReactNode } from 'react';
 import type { Config } from '@/lib/config';
 import { LanguageProvider, useWords } from '@/lib/i18n';
 import type { Language } from '@/lib/i18n/language';
 import { theme, variables } from '@/lib/theme';
-import { AccountProvider } from './account';
+import { AccountProvider, useAccount } from './account';
 import { ReauthProvider } from './reauth';
 
 /** Everything that pages take from their surroundings. */
@@ -30,12 +29,16 @@ function Inner({ config, children }: { config: Config; children: ReactNode }) {
   }, [t]);
   return (
     <MantineThemeProvider theme={names} inherit>
-      <ModalsProvider>
-        <Notifications position="bottom-right" limit={4} autoClose={8000} />
-        <AccountProvider config={config}>
-          <ReauthProvider>{children}</ReauthProvider>
-        </AccountProvider>
-      </ModalsProvider>
+      {/* More than the alerts that come together, which stay long: what somebody has just done is told beside them. */}
+      <Notifications position="bottom-right" limit={6} autoClose={8000} />
+      <AccountProvider config={config}>
+        <OfOnePerson>{children}</OfOnePerson>
+      </AccountProvider>
     </MantineThemeProvider>
   );
+}
+
+function OfOnePerson({ children }: { children: ReactNode }) {
+  const { user } = useAccount();
+  return <ReauthProvider key={user?.uid}>{children}</ReauthProvider>;
 }

@@ -3,7 +3,7 @@
 import { Alert, Button, Group, Modal, PasswordInput, Stack, Text } from '@mantine/core';
 import { useRecentAuth } from '@vigilhq/client/react';
 import { EmailAuthProvider, reauthenticateWithCredential } from 'firebase/auth';
-import { createContext, useCallback, useContext, useRef, useState, type FormEvent, type ReactNode } from 'react';
+import { createContext, useCallback, useContext, useEffect, useRef, useState, type FormEvent, type ReactNode } from 'react';
 import { useWords } from '@/lib/i18n';
 import { useSignInError } from '@/lib/problems';
 import { useAccount } from './account';
@@ -28,6 +28,7 @@ export function useRecent(): <T>(operation: () => Promise<T>) => Promise<T> {
   return useRecentAuth(useCallback(async () => void (await ask()), [ask]));
 }
 
+/** Needs the user's uid as its key: what waits, what is open and what has been typed is that person's, and goes when they do. */
 export function ReauthProvider({ children }: { children: ReactNode }) {
   const { t } = useWords();
   const { user, email } = useAccount();
@@ -48,10 +49,16 @@ export function ReauthProvider({ children }: { children: ReactNode }) {
     });
   }, []);
 
-  const close = () => {
-    setOpened(false);
+  const cancel = () => {
     waiting.current?.reject(new Cancelled());
     waiting.current = null;
+  };
+  useEffect(() => cancel, []);
+
+  const close = () => {
+    setOpened(false);
+    setPassword('');
+    cancel();
   };
 
   const submit = async (event: FormEvent) => {
@@ -74,36 +81,33 @@ export function ReauthProvider({ children }: { children: ReactNode }) {
 
   return (
     <AskContext value={ask}>
-      {children}
-      <Modal
-        opened={opened && !!user}
-        onClose={close}
-        title={t.reauth.title}
-        zIndex={400}
-       
-      >
-        <form onSubmit={submit}>
-          <Stack>
-            <Text size="sm">{t.reauth.text(email)}</Text>
-            {error && <Alert color="red" role="alert">{error}</Alert>}
-            <input type="email" name="username" autoComplete="username" value={email} readOnly hidden />
-            <PasswordInput
-              label={t.signIn.password}
-              name="password"
-              autoComplete="current-password"
-              value={password}
-              onChange={(event) => setPassword(event.currentTarget.value)}
-              required
-              withAsterisk={false}
-              data-autofocus
-            />
-            <Group justify="flex-end">
-              <Button variant="default" onClick={close}>{t.cancel}</Button>
-              <Button type="submit" loading={busy}>{t.reauth.submit}</Button>
-            </Group>
-          </Stack>
-        </form>
-      </Modal>
+      {/* A stack, or Escape would close the form that asks along with the question. */}
+      <Modal.Stack>
+        {children}
+        <Modal stackId="reauth" opened={opened} onClose={close} title={t.reauth.title} zIndex={400}>
+          <form onSubmit={submit}>
+            <Stack>
+              <Text size="sm">{t.reauth.text(email)}</Text>
+              {error && <Alert color="red" role="alert">{error}</Alert>}
+              <input type="email" name="username" autoComplete="username" value={email} readOnly hidden />
+              <PasswordInput
+                label={t.signIn.password}
+                name="password"
+                autoComplete="current-password"
+                value={password}
+                onChange={(event) => setPassword(event.currentTarget.value)}
+                required
+                withAsterisk={false}
+                data-autofocus
+              />
+              <Group justify="flex-end">
+                <Button variant="default" onClick={close}>{t.cancel}</Button>
+                <Button type="submit" loading={busy}>{t.reauth.submit}</Button>
+              </Group>
+            </Stack>
+          </form>
+        </Modal>
+      </Modal.Stack>
     </AskContext>
   );
 }

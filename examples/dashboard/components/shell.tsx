@@ -3,14 +3,17 @@
 import { AppShell, Burger, Center, Group, Loader, NavLink, ScrollArea } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconDevices, IconShieldLock, IconUserCog } from '@tabler/icons-react';
+import { useVigil } from '@vigilhq/client/react';
 import Link from 'next/link';
 import { usePathname, useRouter } from 'next/navigation';
 import { useEffect, useRef, type KeyboardEvent, type ReactNode } from 'react';
 import { useWords } from '@/lib/i18n';
+import { signInPath } from '@/lib/next-path';
 import { useAccount } from './account';
 import { Connection, ConnectionBanner } from './connection';
 import { IdleDialog } from './idle-dialog';
 import { Logo } from './logo';
+import { NoSession } from './no-session';
 import { Toasts } from './toasts';
 import { Preferences } from './preferences';
 import { UserMenu } from './user-menu';
@@ -19,6 +22,7 @@ import { UserMenu } from './user-menu';
 export function Shell({ children }: { children: ReactNode }) {
   const { t } = useWords();
   const { user, isAdmin } = useAccount();
+  const { status, error } = useVigil();
   const router = useRouter();
   const path = usePathname();
   const [opened, { toggle, close }] = useDisclosure();
@@ -30,7 +34,7 @@ export function Shell({ children }: { children: ReactNode }) {
   };
 
   useEffect(() => {
-    if (user === null) router.replace('/sign-in');
+    if (user === null) router.replace(signInPath());
   }, [user, router]);
 
   if (!user) {
@@ -40,6 +44,8 @@ export function Shell({ children }: { children: ReactNode }) {
       </Center>
     );
   }
+
+  if (status === 'idle' && error) return <NoSession error={error} />;
 
   const links = [
     { href: '/', label: t.nav.sessions, icon: IconDevices, active: path === '/' },

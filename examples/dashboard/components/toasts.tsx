@@ -2,10 +2,14 @@
 
 import { notifications } from '@mantine/notifications';
 import { IconAlertTriangle, IconDeviceLaptop } from '@tabler/icons-react';
+import type { Session } from '@vigilhq/client';
 import { useSecurityAlerts, useVigil } from '@vigilhq/client/react';
-import { useEffect } from 'react';
+import { useEffect, useEffectEvent } from 'react';
 import { useFormat } from '@/lib/format';
 import { useWords } from '@/lib/i18n';
+
+const HOLD = 2000; // milliseconds: longer than it takes to hear that a sign-in has replaced another
+const ALERT = 30_000; // milliseconds that an alert stays
 
 /** Says at once when somebody signs in elsewhere, and what is unusual about it. */
 export function Toasts() {
@@ -13,29 +17,55 @@ export function Toasts() {
   const { client } = useVigil();
   const format = useFormat();
 
-  useEffect(
-    () =>
+  const tell = useEffectEvent((session: Session) => {
+    notifications.show({
+      id: `started-${session.id}`,
+      color: 'iris',
+      icon: <IconDeviceLaptop size={18} aria-hidden />,
+      title: t.toasts.started,
+      message: t.toasts.startedText(format.device(session), format.place(session)),
+    });
+  });
+
+  useEffect(() => {
+    // A password that is confirmed elsewhere is a sign-in, too, and the next thing heard is that it has taken the place of the one there.
+    const held: ReturnType<typeof setTimeout>[] = [];
+    const off = [
       client.on('started', ({ session }) => {
-        notifications.show({
-          id: `started-${session.id}`,
-          color: 'iris',
-          icon: <IconDeviceLaptop size={18} aria-hidden />,
-          title: t.toasts.started,
-          message: t.toasts.startedText(format.device(session), format.place(session)),
-        });
+        held.push(setTimeout(() => {
+          held.shift();
+          tell(session);
+        }, HOLD));
       }),
-    [client, format, t],
-  );
+      client.on('closed', ({ reason }) => {
+        if (reason === 'replaced') clearTimeout(held.pop());
+      }),
+    ];
+    return () => {
+      for (const stop of off) stop();
+      held.forEach(clearTimeout);
+    };
+  }, [client]);
 
   useSecurityAlerts((alert) => {
     notifications.show({
+      id: `alert-${alert.type}`, // the same once more says nothing new
       color: 'red',
       icon: <IconAlertTriangle size={18} aria-hidden />,
       title: t.toasts.alert,
       message: t.alerts[alert.type] ?? alert.type,
-      autoClose: false,
+      autoClose: ALERT,
     });
   });
+
+  // What is told to one person is not for the next.
+  useEffect(
+    () => () => {
+      notifications.cleanQueue();
+      notifications.clean();
+    },
+    [],
+  );
 
   return null;
 }

@@ -10,10 +10,19 @@ import { useAccount } from './account';
 /** Who is signed in, and the ways out. */
 export function UserMenu() {
   const { t } = useWords();
-  const { user, email } = useAccount();
+  const { user, email, leave } = useAccount();
   const { client } = useVigil();
   const report = useReport();
   const name = user?.displayName || email;
+
+  const logOut = async () => {
+    try {
+      await client.logout();
+    } catch {
+      await leave('logout_unheard'); // who leaves a device must not have to wait for the service
+    }
+  };
+
   return (
     <Menu width={272}>
       <Menu.Target>
@@ -28,7 +37,7 @@ export function UserMenu() {
           {name !== email && <Text component="span" display="block" size="xs" truncate>{email}</Text>}
         </Menu.Label>
         <Menu.Divider />
-        <Menu.Item leftSection={<IconLogout size={17} aria-hidden />} onClick={() => client.logout().catch(report)}>
+        <Menu.Item leftSection={<IconLogout size={17} aria-hidden />} onClick={logOut}>
           {t.nav.logout}
         </Menu.Item>
         <Menu.Item c="var(--mantine-color-error)" leftSection={<IconDevices size={17} aria-hidden />} onClick={() => client.logout(true).catch(report)}>

@@ -1,7 +1,6 @@
 'use client';
 
-import { Button, Container, Text } from '@mantine/core';
-import { modals } from '@mantine/modals';
+import { Button, Container, Group, Modal, Stack, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconDeviceLaptop } from '@tabler/icons-react';
 import type { Session } from '@vigilhq/client';
@@ -17,10 +16,9 @@ import { useReport } from '@/lib/problems';
 /** Where the account is signed in. */
 export default function SessionsPage() {
   const { t } = useWords();
-  const { sessions, loading, error, end, endOthers, refresh } = useSessions();
+  const { sessions, error, end, refresh } = useSessions();
   const format = useFormat();
   const report = useReport();
-  const [ending, setEnding] = useState(false);
 
   const own = sessions.find((session) => session.current);
   const others = sessions.filter((session) => !session.current);
@@ -33,24 +31,6 @@ export default function SessionsPage() {
       report(cause);
     }
   };
-
-  const confirmOthers = () =>
-    modals.openConfirmModal({
-      title: t.sessions.endOthersTitle,
-      children: <Text size="sm">{t.sessions.endOthersText(others.length)}</Text>,
-      labels: { confirm: t.sessions.endOthersConfirm, cancel: t.cancel },
-      confirmProps: { color: 'red' },
-      async onConfirm() {
-        setEnding(true);
-        try {
-          notifications.show({ color: 'green', message: t.sessions.endedMany(await endOthers()) });
-        } catch (cause) {
-          report(cause);
-        } finally {
-          setEnding(false);
-        }
-      },
-    });
 
   return (
     <Container size={900} p={0}>
@@ -65,14 +45,11 @@ export default function SessionsPage() {
       )}
       <Section
         title={t.sessions.others}
-        actions={others.length > 0 && (
-          <Button variant="light" color="red" size="xs" onClick={confirmOthers} loading={ending}>{t.sessions.endOthers}</Button>
-        )}
+        actions={<EndOthers count={others.length} />}
       >
-        {loading ? (
-          <Loading />
-        ) : error && sessions.length === 0 ? (
-          <Failed text={t.sessions.loadError} onRetry={() => void refresh()} />
+        {sessions.length === 0 ? (
+          // One's own is always among them: without it, nothing is known about the others.
+          error ? <Failed text={t.sessions.loadError} onRetry={() => void refresh()} /> : <Loading />
         ) : others.length === 0 ? (
           <Empty icon={IconDeviceLaptop} title={t.sessions.onlyThis} text={t.sessions.onlyThisText} />
         ) : (
@@ -88,6 +65,45 @@ export default function SessionsPage() {
         )}
       </Section>
     </Container>
+  );
+}
+
+/** Ends all other sessions, after a question. */
+function EndOthers({ count }: { count: number }) {
+  const { t } = useWords();
+  const { endOthers } = useSessions();
+  const report = useReport();
+  const [asking, setAsking] = useState(false);
+  const [ending, setEnding] = useState(false);
+  const close = () => setAsking(false);
+
+  const confirm = async () => {
+    close();
+    setEnding(true);
+    try {
+      notifications.show({ color: 'green', message: t.sessions.endedMany(await endOthers()) });
+    } catch (cause) {
+      report(cause);
+    } finally {
+      setEnding(false);
+    }
+  };
+
+  return (
+    <>
+      {count > 0 && (
+        <Button variant="light" color="red" size="xs" onClick={() => setAsking(true)} loading={ending}>{t.sessions.endOthers}</Button>
+      )}
+      <Modal stackId="others" opened={asking} onClose={close} title={t.sessions.endOthersTitle}>
+        <Stack>
+          <Text size="sm">{t.sessions.endOthersText(count)}</Text>
+          <Group justify="flex-end">
+            <Button variant="default" onClick={close} data-autofocus>{t.cancel}</Button>
+            <Button color="red" onClick={confirm}>{t.sessions.endOthersConfirm}</Button>
+          </Group>
+        </Stack>
+      </Modal>
+    </>
   );
 }
 

@@ -10,6 +10,7 @@ import { Preferences } from '@/components/preferences';
 import { DocumentTitle } from '@/components/states';
 import { useEndReason } from '@/lib/end-reason';
 import { useWords } from '@/lib/i18n';
+import { nextPath } from '@/lib/next-path';
 import { useSignInError } from '@/lib/problems';
 import { useBusy } from '@/lib/use-busy';
 import classes from './sign-in.module.css';
@@ -26,7 +27,7 @@ export function SignIn() {
   const router = useRouter();
 
   useEffect(() => {
-    if (user) router.replace('/');
+    if (user) router.replace(nextPath());
   }, [user, router]);
 
   return (

@@ -1,10 +1,11 @@
 'use client';
 
 import { Alert, Badge, Button, Group, Modal, Progress as ProgressBar, Stack, Text, TextInput } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
 import { IconAlertTriangle, IconCircleCheck } from '@tabler/icons-react';
-import type { Schemas } from '@vigilhq/client';
+import { VigilError, type Schemas } from '@vigilhq/client';
 import { useVigil } from '@vigilhq/client/react';
-import { useEffect, useState, type FormEvent } from 'react';
+import { useEffect, useEffectEvent, useRef, useState, type FormEvent } from 'react';
 import type { Filter } from '@/lib/api';
 import { useFormat } from '@/lib/format';
 import { useWords } from '@/lib/i18n';
@@ -12,9 +13,12 @@ import { useProblem } from '@/lib/problems';
 import { Cancelled, useRecent } from '../reauth';
 
 const POLL = 1000; // milliseconds
+const MOST = 30_000;
 
 type Preview = Schemas['RevocationPreview'];
-type Progress = Schemas['RevocationProgress'];
+
+/** What is under way or over, as far as it is known; `lost` is what nobody will tell this page any more. */
+type Job = Omit<Schemas['RevocationProgress'], 'state'> & { state: Schemas['JobState'] | 'lost'; wait: number };
 
 interface Props {
   opened: boolean;
@@ -23,24 +27,54 @@ interface Props {
   onDone: () => void;
 }
 
-/** Ends everything that a search matches: first what that would be, then how far it is. */
-export function MassRevocation({ opened, onClose, ...rest }: Props) {
+/** Ends everything that a search matches: first what that would be, then how far it is. That goes on while the dialog is closed. */
+export function MassRevocation({ opened, filter, onClose, onDone }: Props) {
   const { t } = useWords();
+  const { client } = useVigil();
+  const [job, setJob] = useState<Job | null>(null);
+
+  useEffect(() => {
+    if (job?.state !== 'running') return;
+    const timer = setTimeout(async () => {
+      try {
+        setJob({ ...(await client.request<Schemas['RevocationProgress']>('GET', `/v1/admin/revocations/${job.id}`)), wait: POLL });
+      } catch (cause) {
+        // Other failures are no news about the job: the same again, later each time.
+        const refused = cause instanceof VigilError && (cause.status === 403 || cause.status === 404);
+        setJob(refused ? { ...job, state: 'lost' } : { ...job, wait: Math.min(MOST, 2 * Math.max(POLL, job.wait)) });
+      }
+    }, job.wait);
+    return () => clearTimeout(timer);
+  }, [client, job]);
+
+  const finish = useEffectEvent(() => {
+    if (!job || job.state === 'running') return;
+    onDone();
+    if (opened) return; // it is told there
+    notifications.show({ color: job.state === 'done' ? 'green' : 'red', title: t.admin.massTitle, message: job.state === 'done' ? t.admin.doneText(job.ended) : t.admin[job.state] });
+    setJob(null);
+  });
+  useEffect(() => finish(), [job?.state]);
+
+  const close = () => {
+    if (job?.state !== 'running') setJob(null);
+    onClose();
+  };
+
   return (
-    <Modal opened={opened} onClose={onClose} title={t.admin.massTitle} size="lg">
-      {opened && <Steps onClose={onClose} {...rest} />}
+    <Modal stackId="revocation" opened={opened} onClose={close} title={t.admin.massTitle} size="lg">
+      {job ? <Running job={job} onClose={close} /> : opened && <Steps filter={filter} onClose={close} onStart={({ id, matched }) => setJob({ id, matched, state: 'running', ended: 0, wait: 0 })} />}
     </Modal>
   );
 }
 
-function Steps({ filter, onClose, onDone }: Omit<Props, 'opened'>) {
+function Steps({ filter, onClose, onStart }: { filter: Filter; onClose: () => void; onStart: (started: Schemas['RevocationStarted']) => void }) {
   const { t } = useWords();
   const { client } = useVigil();
   const recent = useRecent();
   const problem = useProblem();
   const [reason, setReason] = useState('');
   const [preview, setPreview] = useState<Preview | null>(null);
-  const [job, setJob] = useState<Progress | null>(null);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string | null>(null);
 
@@ -60,12 +94,10 @@ function Steps({ filter, onClose, onDone }: Omit<Props, 'opened'>) {
     }
   };
 
-  if (job) return <Running start={job} onClose={onClose} onDone={onDone} />;
-
+  // Enter never does more than that, however often it is pressed.
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (!preview) void ask<Preview>(true, setPreview);
-    else void ask<Schemas['RevocationStarted']>(false, ({ id, matched }) => setJob({ id, matched, state: 'running', ended: 0 }));
+    if (!busy) void ask<Preview>(true, setPreview);
   };
 
   return (
@@ -79,13 +111,13 @@ function Steps({ filter, onClose, onDone }: Omit<Props, 'opened'>) {
         )}
         {error && <Alert color="red" role="alert">{error}</Alert>}
         <TextInput label={t.admin.reason} description={t.admin.reasonHint} maxLength={256} value={reason} onChange={(event) => setReason(event.currentTarget.value)} data-autofocus />
-        {preview && <Matches {...preview} />}
+        {preview && <Matches preview={preview} />}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>{t.cancel}</Button>
           {!preview ? (
-            <Button type="submit" loading={busy}>{t.admin.preview}</Button>
+            <Button key="preview" type="submit" loading={busy}>{t.admin.preview}</Button>
           ) : preview.matched > 0 && (
-            <Button type="submit" color="red" loading={busy}>{t.admin.massConfirm(preview.matched)}</Button>
+            <Button key="revoke" color="red" loading={busy} onClick={() => ask(false, onStart)}>{t.admin.massConfirm(preview.matched)}</Button>
           )}
         </Group>
       </Stack>
@@ -93,11 +125,14 @@ function Steps({ filter, onClose, onDone }: Omit<Props, 'opened'>) {
   );
 }
 
-function Matches({ matched, sample }: Preview) {
+function Matches({ preview }: { preview: Preview }) {
+  const { matched, sample } = preview;
   const { t } = useWords();
   const format = useFormat();
+  const top = useRef<HTMLDivElement>(null);
+  useEffect(() => top.current?.focus(), [preview]); // to be read before anything else is pressed
   return (
-    <div role="status" data-testid="preview">
+    <div ref={top} tabIndex={-1} style={{ outline: 'none' }} role="status" data-testid="preview">
       <Text fw={600}>{matched === 0 ? t.admin.nothingMatches : t.admin.matched(matched)}</Text>
       {sample.length > 0 && (
         <>
@@ -115,30 +150,13 @@ function Matches({ matched, sample }: Preview) {
   );
 }
 
-function Running({ start, onClose, onDone }: { start: Progress; onClose: () => void; onDone: () => void }) {
+function Running({ job, onClose }: { job: Job; onClose: () => void }) {
   const { t } = useWords();
-  const { client } = useVigil();
-  const [job, setJob] = useState(start);
-
-  useEffect(() => {
-    if (job.state !== 'running') return;
-    const timer = setTimeout(() => {
-      // A failure is no news about the job: the same again, a second later.
-      client.request<Progress>('GET', `/v1/admin/revocations/${job.id}`).then(setJob, () => setJob((job) => ({ ...job })));
-    }, job === start ? 0 : POLL);
-    return () => clearTimeout(timer);
-  }, [client, job, start]);
-
-  useEffect(() => {
-    if (job.state !== 'running') onDone();
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when it is over
-  }, [job.state]);
-
   const percent = job.state === 'done' ? 100 : job.matched > 0 ? Math.min(100, (100 * job.ended) / job.matched) : 0;
   return (
     <Stack role="status" data-testid="revocation" data-state={job.state}>
-      <Text fw={600}>{job.state === 'running' ? t.admin.running : job.state === 'done' ? t.admin.done : t.admin.failed}</Text>
-      <ProgressBar value={percent} color={job.state === 'done' ? 'green' : job.state === 'failed' ? 'red' : 'iris'} size="lg" radius="xl" animated={job.state === 'running'} aria-label={t.admin.massTitle} />
+      <Text fw={600}>{t.admin[job.state]}</Text>
+      <ProgressBar value={percent} color={job.state === 'done' ? 'green' : job.state !== 'running' ? 'red' : 'iris'} size="lg" radius="xl" animated={job.state === 'running'} aria-label={t.admin.massTitle} />
       <Group gap={6}>
         {job.state === 'done' && <IconCircleCheck size={18} color="var(--mantine-color-green-6)" aria-hidden />}
         <Text size="sm" c="dimmed">{job.state === 'done' ? t.admin.doneText(job.ended) : t.admin.progress(job.ended, job.matched)}</Text>

@@ -117,7 +117,7 @@ export function UserSessions({ uid }: { uid: string }) {
           )}
         </Section>
       )}
-      <Modal opened={action !== null} onClose={() => setAction(null)} title={action && t.userPage[`${action}Title`]}>
+      <Modal stackId="user" opened={action !== null} onClose={() => setAction(null)} title={action && t.userPage[`${action}Title`]}>
         {action && <ActionForm action={action} path={path} onClose={() => setAction(null)} onDone={load} />}
       </Modal>
     </Container>

@@ -33,8 +33,8 @@ export const visitors = (ana: Account): Visitor[] => [
   { account: ana, userAgent: agents.windows, address: '203.0.113.90', country: 'MX', region: 'JAL', city: 'Guadalajara', deviceName: 'Office' },
 ];
 
-/** Signs in elsewhere than in the browser under test, and begins the session. */
-export async function visit({ site }: { site: Site }, visitor: Visitor): Promise<void> {
+/** Signs in elsewhere than in the browser under test, and begins the session. It can end the account's others. */
+export async function visit({ site }: { site: Site }, visitor: Visitor): Promise<{ endOthers(): Promise<void> }> {
   const { account } = visitor;
   const tokens = await fetch(
     `http://127.0.0.1:${site.ports.identity}/identitytoolkit.googleapis.com/v1/accounts:${account.uid ? 'signInWithPassword' : 'signUp'}?key=dev`,
@@ -45,10 +45,12 @@ export async function visit({ site }: { site: Site }, visitor: Visitor): Promise
     },
   );
   const { idToken } = (await tokens.json()) as { idToken: string };
-  const answer = await fetch(`http://127.0.0.1:${site.ports.api}/v1/sessions`, {
+  const sessions = `http://127.0.0.1:${site.ports.api}/v1/sessions`;
+  const Authorization = `Bearer ${idToken}`;
+  const answer = await fetch(sessions, {
     method: 'POST',
     headers: {
-      Authorization: `Bearer ${idToken}`,
+      Authorization,
       'User-Agent': visitor.userAgent,
       'X-Forwarded-For': visitor.address,
       'CF-Connecting-IP': visitor.address,
@@ -60,4 +62,10 @@ export async function visit({ site }: { site: Site }, visitor: Visitor): Promise
   });
   if (answer.status !== 201) throw new Error(`${answer.status} ${await answer.text()}`);
   await setTimeout(1000 - (Date.now() % 1000)); // sign-ins of one second are one session
+  return {
+    async endOthers() {
+      const { status } = await fetch(`${sessions}?scope=others`, { method: 'DELETE', headers: { Authorization } });
+      if (status !== 200) throw new Error(`${status}`);
+    },
+  };
 }

@@ -70,6 +70,7 @@ export const en = {
   /** Why somebody finds themselves signed out: title and text. */
   ended: {
     logout: ['You have signed out', 'See you soon.'],
+    logout_unheard: ['You have signed out here', 'The service could not be told. The session itself ends when nobody has used it for long enough.'],
     revoked: ['This device was signed out', 'You ended this session from another device.'],
     admin_revoked: ['An administrator has ended your session', 'Sign in again to go on. If you did not expect this, ask your administrator.'],
     tokens_revoked: ['Your sign-in was revoked', 'All sign-ins of your account up to now have been ended. Sign in again to go on.'],
@@ -82,6 +83,9 @@ export const en = {
     credentials_changed: ['Your e-mail or password has changed', 'All other devices were signed out. Sign in with the new data.'],
     replaced: ['This sign-in was replaced', 'A newer sign-in on this device has taken its place.'],
   },
+
+  /** The service has given this sign-in no session. */
+  noSession: { title: 'No session could be started' },
 
   /** The same reasons, in a table or a list. */
   endReason: {
@@ -270,6 +274,7 @@ export const en = {
     done: 'Done',
     doneText: (n: number) => `${plural(n, 'session has', 'sessions have')} been ended.`,
     failed: 'Not all sessions could be ended in time.',
+    lost: 'How far it is can no longer be seen. The audit trail will tell when it is done.',
     stats: {
       sessions: 'Active sessions',
       users: 'Users with sessions',

@@ -70,6 +70,7 @@ export const es: Dictionary = {
 
   ended: {
     logout: ['Has cerrado la sesión', 'Hasta pronto.'],
+    logout_unheard: ['Has cerrado la sesión aquí', 'No se pudo avisar al servicio. La sesión terminará por sí sola cuando nadie la haya usado durante un tiempo.'],
     revoked: ['Se cerró la sesión de este dispositivo', 'La has cerrado desde otro dispositivo.'],
     admin_revoked: ['Un administrador ha cerrado tu sesión', 'Vuelve a iniciar sesión para continuar. Si no lo esperabas, consulta a tu administrador.'],
     tokens_revoked: ['Se revocó tu acceso', 'Se han cerrado todos los accesos de tu cuenta hasta ahora. Vuelve a iniciar sesión para continuar.'],
@@ -82,6 +83,8 @@ export const es: Dictionary = {
     credentials_changed: ['Tu correo o tu contraseña han cambiado', 'Se cerraron los demás dispositivos. Inicia sesión con los datos nuevos.'],
     replaced: ['Este acceso fue sustituido', 'Un acceso más reciente en este dispositivo ha ocupado su lugar.'],
   },
+
+  noSession: { title: 'No se pudo iniciar una sesión' },
 
   endReason: {
     logout: 'Sesión cerrada',
@@ -269,6 +272,7 @@ export const es: Dictionary = {
     done: 'Terminado',
     doneText: (n) => `Se ${n === 1 ? 'ha' : 'han'} cerrado ${plural(n, 'sesión', 'sesiones')}.`,
     failed: 'No se pudieron cerrar todas las sesiones a tiempo.',
+    lost: 'Ya no se puede ver el progreso. La auditoría indicará cuándo ha terminado.',
     stats: {
       sessions: 'Sesiones activas',
       users: 'Usuarios con sesiones',
