@@ -104,11 +104,7 @@ function Steps({ filter, onClose, onStart }: { filter: Filter; onClose: () => vo
     <form onSubmit={submit}>
       <Stack>
         <Alert color={all ? 'red' : 'yellow'} icon={<IconAlertTriangle aria-hidden />}>{all ? t.admin.massAll : t.admin.massFilter}</Alert>
-        {!all && (
-          <Group gap={6}>
-            {Object.entries(chosen).map(([name, value]) => <Badge key={name} variant="light" size="lg">{`${name}: ${value}`}</Badge>)}
-          </Group>
-        )}
+        {!all && <Chosen filter={chosen} />}
         {error && <Alert color="red" role="alert">{error}</Alert>}
         <TextInput label={t.admin.reason} description={t.admin.reasonHint} maxLength={256} value={reason} onChange={(event) => setReason(event.currentTarget.value)} data-autofocus />
         {preview && <Matches preview={preview} />}
@@ -122,6 +118,24 @@ function Steps({ filter, onClose, onStart }: { filter: Filter; onClose: () => vo
         </Group>
       </Stack>
     </form>
+  );
+}
+
+/** The filters, in the words of the search. */
+function Chosen({ filter: { userId, ip, country, deviceType, activeBefore } }: { filter: Filter }) {
+  const { t } = useWords();
+  const format = useFormat();
+  const facts = [
+    userId && [t.admin.user, userId],
+    ip && [t.admin.ip, ip],
+    country && [t.admin.country, format.country(country)],
+    deviceType && [t.admin.device, t.devices[deviceType as keyof typeof t.devices]],
+    activeBefore && [t.admin.inactiveSince, format.dateTime(activeBefore)],
+  ].filter((fact) => Array.isArray(fact));
+  return (
+    <Group gap={6}>
+      {facts.map(([name, value]) => <Badge key={name} variant="light" size="lg" tt="none">{`${name}: ${value}`}</Badge>)}
+    </Group>
   );
 }
 

@@ -249,6 +249,7 @@ export const en = {
     status: 'Status',
     statuses: { active: 'Active', ended: 'Ended', all: 'All' },
     inactive: 'No activity for',
+    inactiveSince: 'No activity since',
     inactiveFor: { '': 'Any time', '5': '5 minutes', '60': '1 hour', '1440': '1 day', '10080': '1 week' } as Record<string, string>,
     pages: 'Pages',
     columns: { user: 'User', device: 'Device', place: 'Place', activity: 'Last activity', actions: 'Actions' },
