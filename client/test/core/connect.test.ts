@@ -240,6 +240,7 @@ describe('a lost connection', () => {
   });
 
   it('signs nobody out, however long it lasts', async () => {
+    server.idleTimeout = 86_400_000;
     server.intercept = () => server.problem(503, 'unavailable', {}, { 'Retry-After': '2' });
     const receive = server.receive;
     server.receive = (peer) => peer.hangUp(4002);
@@ -330,6 +331,7 @@ describe('a lost connection', () => {
 });
 
 it('a storm of a hundred clients is spread', async () => {
+  server.socketsPerSession = 100;
   const tabs = Array.from({ length: 100 }, () => new Tab(new Browser(server)));
   await Promise.all(tabs.map((each) => each.vigil.start()));
   await pass(1_000);
