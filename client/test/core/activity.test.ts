@@ -90,6 +90,39 @@ describe('activity', () => {
     expect(listen.mock.calls.find(([type]) => type === 'wheel')![2]).toEqual({ capture: true, passive: true });
   });
 
+  it('is told again when what was told last may have been lost', async () => {
+    tab.act();
+    await pass(100);
+    server.peer.close(); // the machine sleeps, and the socket dies without a word
+    sleep(server.idleTimeout - 12_000);
+    // From here on the person types.
+    for (let n = 0; n < 20; n++) {
+      tab.act();
+      await pass(1_000);
+    }
+    expect(tab.state.status).toBe('live');
+    expect(tab.onEnded).not.toHaveBeenCalled();
+  });
+
+  it('is told again when the token counts again', async () => {
+    server.badTokens.set(server.peer.token, 'token_expired');
+    await pass(29_000);
+    const { lastActive } = server.sessions.get(tab.state.session!.id)!;
+    tab.act();
+    await pass(2_000); // the heartbeat renews it
+    expect(server.sessions.get(tab.state.session!.id)!.lastActive).toBe(lastActive);
+    tab.act();
+    await pass(20);
+    expect(server.sessions.get(tab.state.session!.id)!.lastActive).toBeGreaterThan(lastActive);
+  });
+
+  it('is not silenced by a clock that was set back', async () => {
+    tab.act();
+    sleep(-7200_000);
+    tab.act();
+    expect(sent('activity')).toHaveLength(2);
+  });
+
   it('waits for a connection', async () => {
     server.closeAll(4000);
     await pass(20);
@@ -98,12 +131,5 @@ describe('activity', () => {
     await pass(1_000);
     tab.act();
     expect(sent('activity')).toHaveLength(1);
-  });
-
-  it('is of no interest after the end', async () => {
-    tab.vigil.stop();
-    tab.act();
-    await pass(100);
-    expect(sent('activity')).toHaveLength(0);
   });
 });

@@ -94,6 +94,18 @@ describe('a session begins', () => {
     expect(tab.state).toMatchObject({ status: 'live', session: { id: sessionId(browser.signIn!) } });
   });
 
+  it('one after the other: the later sign-in takes the place of the earlier one', async () => {
+    server.latency = 200;
+    tab.vigil.start();
+    await pass(700); // the registration is under way
+    const first = sessionId(browser.signIn!);
+    browser.signIn = { sub: 'ana', auth_time: 7 };
+    void tab.vigil.sessions();
+    await pass(5_000);
+    expect(registrations().map(({ body }) => body.replaces)).toEqual([undefined, first]);
+    expect(server.sessions.get(first)!.session.endReason).toBe('replaced');
+  });
+
   it('of a sign-in that comes while an attempt is under way', async () => {
     server.begin(browser.signIn!);
     tab.vigil.start();
@@ -272,6 +284,23 @@ describe('a lost connection', () => {
     server.closeAll(1006);
     await pass(520);
     expect(server.peers.length).toBe(before + 1);
+  });
+
+  it('waits longer and longer for one that never lasts', async () => {
+    server.random = () => 0.999;
+    const from = server.peers.length;
+    const waits: number[] = [];
+    for (let n = 0; n < 5; n++) {
+      const lost = Date.now();
+      server.closeAll(1006);
+      await pass(20);
+      expect(tab.state.status).toBe('reconnecting');
+      while (server.peer.at <= lost || !server.peer.id) await pass(50);
+      waits.push(server.peer.at - lost);
+      await pass(9_000);
+    }
+    expect(server.peers.length).toBe(from + 5);
+    [500, 1000, 2000, 4000, 8000].forEach((wait, n) => expect(Math.abs(waits[n]! - wait)).toBeLessThan(60));
   });
 
   it('is found by a heartbeat without an answer', async () => {

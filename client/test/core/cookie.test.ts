@@ -42,6 +42,16 @@ describe('the mirrored cookie', () => {
     expect(other.attributes.get('vigil_token')).toContainEqual(expect.stringMatching(/^Max-Age=3(59\d|600)$/));
   });
 
+  it('is cleared by a token that has expired', async () => {
+    const other = new Browser(server);
+    other.cookies.set('vigil_token', 'old');
+    const expired = new Tab(other, { cookie: {}, getToken: () => tokenOf(other.signIn!, server.now() / 1000 - 60) });
+    expired.vigil.start();
+    await pass(5);
+    expect(other.attributes.get('vigil_token')).toContain('Max-Age=0');
+    expect(other.cookies.size).toBe(0);
+  });
+
   it('is named, placed and asked for', async () => {
     const other = new Browser(server);
     const options = { name: '__session', path: '/app', domain: 'example.com' };

@@ -284,9 +284,20 @@ describe('a new sign-in', () => {
     await pass(100);
     const sockets = server.peers.length;
     broadcastEnd(id);
-    await pass(100);
+    await pass(3_000); // an end would not be believed at once
     expect(tab.state.status).toBe('reconnecting');
     expect(server.peers).toHaveLength(sockets);
+  });
+
+  it('that is refused says nothing to other tabs about the old one', async () => {
+    browser.reauthenticate();
+    server.intercept = (method) => (method === 'POST' ? server.problem(401, 'reauth_required', { maxAge: 0 }) : undefined);
+    const told = [...browser.channels].map((channel) => vi.spyOn(channel, 'postMessage'));
+    tab.vigil.start();
+    await pass(3_000);
+    expect(tab.state.ended).toBe('absolute_timeout');
+    expect(told).toHaveLength(1);
+    expect(told[0]).not.toHaveBeenCalled();
   });
 
   it('may follow a revocation: changing a password ends all tokens', async () => {

@@ -82,6 +82,26 @@ describe('a heartbeat', () => {
     }
   });
 
+  it('renews a token that soon counts no more once each, though the application starts again for every new one', async () => {
+    server.tokenLife = 45_000;
+    let forced = 0;
+    tab.getToken.mockImplementation(async (force) => {
+      if (force && ++forced > 20) throw new Error('without end');
+      const before = await browser.getToken(false);
+      const token = await browser.getToken(force);
+      if (token !== before) queueMicrotask(() => tab.vigil.start()); // onIdTokenChanged
+      return token;
+    });
+    server.closeAll(4000);
+    await pass(1_000);
+    for (let n = 1; n <= 3; n++) {
+      await pass(30_000);
+      expect(forced).toBe(n);
+    }
+    expect(tab.state.status).toBe('live');
+    expect(server.peers).toHaveLength(3);
+  });
+
   it('goes on without a token when there is none to be had now', async () => {
     tab.getToken.mockRejectedValue(new Error('auth/network-request-failed'));
     await pass(60_100);
@@ -136,6 +156,16 @@ describe("the server's clock", () => {
     tab.act();
     await pass(20);
     expect(sent('activity')).toHaveLength(1);
+  });
+
+  it('is not learnt from an answer that came before its question', async () => {
+    const { offset } = tab.state;
+    server.latency = 1_000;
+    tab.show('visible');
+    await pass(500);
+    sleep(-3600_000);
+    await pass(1_600);
+    expect(tab.state.offset).toBe(offset);
   });
 
   it('does not tremble', async () => {
@@ -201,6 +231,9 @@ describe('idleness', () => {
     await stay;
     expect(sent('activity')).toHaveLength(0);
     expect(tab.state.warning).toBeNull();
+    await pass(2_000); // the next connection has nothing to make up for
+    expect(tab.state.status).toBe('live');
+    expect(sent('activity')).toHaveLength(0);
   });
 
   it('is prevented after the connection that swallowed the wish', async () => {
@@ -211,6 +244,39 @@ describe('idleness', () => {
     server.silent = false;
     await pass(20_000);
     expect(tab.state).toMatchObject({ status: 'live', warning: null });
+  });
+
+  it('is prevented only by what counts: again, with a token that does', async () => {
+    await untilWarning();
+    server.badTokens.set(server.peer.token, 'token_expired');
+    let renewed!: () => void;
+    tab.getToken.mockImplementation(async (force) => {
+      if (force) await new Promise<void>((resolve) => (renewed = resolve));
+      return browser.getToken(force);
+    });
+    const answered = vi.fn();
+    const stay = tab.vigil.stayActive().then(answered);
+    await pass(5_000);
+    expect(answered).not.toHaveBeenCalled();
+    renewed();
+    await pass(50);
+    await stay;
+    expect(tab.state.warning).toBeNull();
+    expect(server.peers).toHaveLength(2);
+  });
+
+  it('is not prevented by a token that never counts again', async () => {
+    await untilWarning();
+    const old = server.peer.token;
+    server.badTokens.set(old, 'token_expired');
+    tab.getToken.mockImplementation(async (force) => {
+      if (force) throw new Error('auth/network-request-failed');
+      return old;
+    });
+    const refused = expect(tab.vigil.stayActive()).rejects.toThrow('auth/network-request-failed');
+    await pass(server.reauthGrace + 1_000);
+    await refused;
+    expect(tab.state.warning).not.toBeNull();
   });
 
   it('is prevented by HTTP when the socket has died', async () => {
@@ -270,6 +336,16 @@ describe('idleness', () => {
     const refused = expect(tab.vigil.stayActive()).rejects.toMatchObject({ name: 'VigilError', status: 0, code: 'unavailable' });
     await pass(50);
     await refused;
+  });
+
+  it('is no nearer for old news', async () => {
+    await pass(20_000);
+    const { idleDeadline } = tab.state;
+    const { peer } = server;
+    server.latency = 2_000;
+    peer.push({ type: 'pong', serverTime: server.iso(server.now()), tokenValid: true, idleDeadline: server.iso(idleDeadline! - 10_000) });
+    await pass(2_100);
+    expect(tab.state.idleDeadline).toBe(idleDeadline);
   });
 
   it('is known from heartbeats when the activity was elsewhere', async () => {
