@@ -101,6 +101,7 @@ export function createConnection(parts: Parts): Connection {
     answer(false);
   }
 
+  /** Stops whatever runs. */
   function halt(patch: Partial<VigilState>) {
     if (running) {
       running = false;

@@ -42,6 +42,19 @@ describe('the reason is known in every tab, though the first one has signed out 
     expect(ends([tab, other])).toEqual(everywhere('admin_revoked'));
   });
 
+  it('and is not one that a new sign-in has got over', async () => {
+    await pass(1_000);
+    server.end(tab.state.session!.id, 'tokens_revoked');
+    await pass(100);
+    browser.reauthenticate();
+    await pass(2_000);
+    const other = await another();
+    tab.show('visible');
+    server.end(tab.state.session!.id, 'admin_revoked');
+    await pass(3_000);
+    expect(ends([tab, other])).toEqual(everywhere('admin_revoked'));
+  });
+
   it('when one is hidden and might have waited for a new sign-in', async () => {
     const other = await another();
     other.show('hidden');
