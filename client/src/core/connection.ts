@@ -385,7 +385,7 @@ export function createConnection(parts: Parts): Connection {
     register: registration.begin,
     learn(error, token) {
       // An answer about a sign-in that has been left says nothing about this one.
-      const reason = running && claims(token).signIn === signIn && endOf(error);
+      const reason = claims(token).signIn === signIn && endOf(error);
       const mine = turn;
       if (reason === 'tokens_revoked' && link?.live) p.setTimeout(() => mine === turn && void over(reason), REVOKED_WAIT);
       else if (reason) void over(reason);

@@ -215,6 +215,7 @@ describe('a new sign-in', () => {
     await pass(9_000);
     expect(tab.state.status).toBe('reconnecting');
     tab.show('visible'); // looking again neither shortens the wait nor begins it anew
+    tab.online(true);
     tab.vigil.start();
     await pass(3_000);
     expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith(reason);
