@@ -109,5 +109,8 @@ describe('sleep, networks and the life of a page', () => {
     expect(tab.state.status).toBe('live');
     expect(server.live).toHaveLength(1);
     expect(tab.onEnded).not.toHaveBeenCalled();
+    await pass(31_000); // the connection was not lost
+    expect(server.peer.frames.at(-1)).toMatchObject({ type: 'ping' });
+    expect(server.peer.frames.at(-1)).not.toHaveProperty('reconnectedAfterMs');
   });
 });

@@ -284,6 +284,13 @@ describe('sessions', () => {
     expect(other.onEnded).toHaveBeenCalledExactlyOnceWith('logout');
   });
 
+  it('are over for a logout of a client that has not begun', async () => {
+    const other = new Tab(browser);
+    expect(await outcome(other.vigil.logout())).toBeUndefined();
+    expect(other.state.ended).toBe('logout');
+    expect(other.onEnded).toHaveBeenCalledExactlyOnceWith('logout');
+  });
+
   it('are over for a logout of a client that has given up', async () => {
     server.closeAll(4500);
     await pass(20);

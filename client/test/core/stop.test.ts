@@ -103,7 +103,8 @@ describe('after a stop', () => {
     expect(registrations().at(-1)!.body).not.toHaveProperty('replaces');
   });
 
-  it('the next user does not wait for a registration that hangs', async () => {
+  it('the next user does not wait for a registration that hangs, and cannot be given up', async () => {
+    tab = new Tab(browser, { cookie: {}, platform: { fetch: (input, init) => server.fetch(input, { ...init, signal: null }) } });
     tab.vigil.start();
     await pass(25);
     server.silent = true; // before the registration is sent
