@@ -12,6 +12,9 @@ const ours = { ...pinned.dependencies, ...pinned.devDependencies };
 /** A warning at once, and an end soon after: `IDLE_TIMEOUT` of the guides is made for people. */
 const hasty = { IDLE_TIMEOUT: '10s', IDLE_WARNING: '8s' };
 
+/** One session each, and no other takes its place. */
+const strict = { MAX_SESSIONS: '1', SESSION_LIMIT_POLICY: 'reject' };
+
 let chromium;
 before(async () => {
   installClient();
@@ -25,6 +28,18 @@ function sameVersions(packages) {
   assert.equal('@vigilhq/client' in packages, true);
   assert.equal(client, undefined);
   for (const [name, version] of Object.entries(others)) assert.equal(ours[name], version, name);
+}
+
+/** Signs in where somebody is, and again when they are gone. */
+async function refusedAtFirst(url) {
+  const one = await chromium.open(url);
+  await signIn(one);
+  const two = await chromium.open(url);
+  await nextSecond(two);
+  await signIn(two, 'The account has as many sessions as it may have.');
+  await one.getByRole('button', { name: 'Sign out', exact: true }).click();
+  await one.getByLabel('Password').waitFor();
+  await signIn(two);
 }
 
 test('docs/nextjs.md', async (t) => {
@@ -105,6 +120,12 @@ test('docs/nextjs.md', async (t) => {
     await page.getByLabel('Password').waitFor();
     await dialog.waitFor({ state: 'hidden' });
   });
+
+  await t.test('who has too many sessions is told, and comes in when one has ended', async () => {
+    await service.stop();
+    service = await vigil(strict, service);
+    await refusedAtFirst(url);
+  });
 });
 
 test('docs/without-react.md', async (t) => {
@@ -144,5 +165,11 @@ test('docs/without-react.md', async (t) => {
     await dialog.waitFor();
     await page.getByText('You were signed out: idle_timeout.').waitFor();
     await dialog.waitFor({ state: 'hidden' });
+  });
+
+  await t.test('who has too many sessions is told, and comes in when one has ended', async () => {
+    await service.stop();
+    service = await vigil(strict, service);
+    await refusedAtFirst(url);
   });
 });

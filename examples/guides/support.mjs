@@ -161,10 +161,10 @@ export async function browser() {
 /** Waits for another second than now: of a user, two sign-ins in the same one are one session. */
 export const nextSecond = (page) => page.waitForFunction((now) => Math.floor(Date.now() / 1000) !== now, Math.floor(Date.now() / 1000));
 
-/** Signs in on a guide's form. */
-export async function signIn(page, email = 'ana@example.com', password = 'ana-password') {
-  await page.getByLabel('Email').fill(email);
-  await page.getByLabel('Password').fill(password);
+/** Signs in on a guide's form, and waits for what the page says then. */
+export async function signIn(page, then = 'this device') {
+  await page.getByLabel('Email').fill('ana@example.com');
+  await page.getByLabel('Password').fill('ana-password');
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByText('this device').waitFor();
+  await page.getByText(then).waitFor();
 }

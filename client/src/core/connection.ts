@@ -2,22 +2,20 @@ import { watchActivity, type Watch } from './activity.js';
 import { createClock } from './clock.js';
 import { cookie } from './cookie.js';
 import { VigilError } from './error.js';
-import { call, endOf } from './http.js';
+import { endOf } from './http.js';
 import { CLOSES, FATAL, MAY_MOVE } from './meaning.js';
 import { watchPage, type Page } from './page.js';
 import { IDLE, type Connection, type Parts } from './parts.js';
-import { within } from './platform.js';
+import { createRegistration } from './registration.js';
 import { openLink, type Link } from './socket.js';
 import { safely } from './store.js';
 import { claims } from './token.js';
-import type { EndReason, Platform, SecurityAlert, Session, VigilState } from './types.js';
+import type { EndReason, Platform, SecurityAlert, VigilState } from './types.js';
 import type { ServerFrame, ServerFrameOf } from './wire.js';
 
 const BACKOFF_BASE = 500; // before the first attempt at most this, in milliseconds; each doubles it
 const BACKOFF_CAP = 30_000;
 const STABLE = 10_000; // a connection that has lasted this long was good: the next attempt is a first one
-const REGISTER_TIMEOUT = 30_000;
-const TOKEN_WAIT = 20_000; // for the application to give a token
 const RENEW = 60_000; // before its end, or two heartbeats, a token is renewed
 const POLL = 1000; // more than Firebase's 800 ms, in which a tab learns of what another one has signed in
 const WOKEN = 2000; // for so long after a page has woken it may not have learnt of it
@@ -25,7 +23,8 @@ const MOVE_WAIT = 10_000; // for another tab's new sign-in to reach this one, wh
 const REVOKED_WAIT = 1000; // for the socket to say why, which HTTP does not
 
 /** Makes a connection that is not started. */
-export function createConnection({ options, base, platform, store, emit }: Parts): Connection {
+export function createConnection(parts: Parts): Connection {
+  const { options, base, platform, store, emit, getToken } = parts;
   let p: Platform;
   let running = false;
   let turn = 0; // of the attempt that counts: whatever else is under way is told by it that it is late
@@ -34,13 +33,13 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   let activity: Watch;
   let page: Page;
   let signIn = ''; // of the latest token
-  let registering: { signIn: string; done: Promise<void> } | undefined;
   let latest: string | undefined; // the session that a new sign-in takes the place of: registered, or heard of by the socket
   let registrations = 0; // since the last ready
   let owner = ''; // the sign-in of the session in the state
   let sub = ''; // whose sign-in it is
   let busy = 0; // the turn of the attempt that is under way
   let doubting = 0; // the turn in which the word of an end is looked into
+  let doubted: EndReason; // that word
   let again = false; // the application has started once more while an attempt was under way
   let wokeAt = -Infinity;
   let attempts = 0;
@@ -57,7 +56,12 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   let ownAlerts: SecurityAlert[] = [];
 
   const clock = createClock(platform, store, wake);
-  const getToken = (fresh: boolean) => within(p, TOKEN_WAIT, (async () => options.getToken(fresh))());
+  const registration = createRegistration(parts, () => latest, (token, { session, alerts = [] }) => {
+    if (!running || claims(token).sub !== sub) return; // its user has gone
+    latest = session.id;
+    ownAlerts = alerts;
+    for (const alert of alerts) emit('alert', alert);
+  });
   const mirror = (token: string | null) => {
     if (options.cookie) p.document.cookie = cookie(options.cookie, token, clock.now());
   };
@@ -87,30 +91,34 @@ export function createConnection({ options, base, platform, store, emit }: Parts
   function drop() {
     turn++;
     p.clearTimeout(retryTimer);
-    retryTimer = undefined;
     if (link?.live) {
       lostAt = p.now();
       if (lostAt - readyAt >= STABLE) attempts = 0;
+      activity.rearm(); // what it was told last may not have arrived
     }
     link?.close();
     link = undefined;
     answer(false);
   }
 
+  /** Stops whatever runs. */
   function halt(patch: Partial<VigilState>) {
-    running = false;
-    drop();
-    clock.stop();
-    wish = undefined;
-    activity.stop();
-    page.stop();
-    mirror(null);
+    if (running) {
+      running = false;
+      drop();
+      registration.abandon();
+      clock.stop();
+      wish = undefined;
+      activity.stop();
+      page.stop();
+      mirror(null);
+    }
     store.set({ ...IDLE, offset: store.get().offset, ...patch });
   }
 
   function end(reason: EndReason, tell = true) {
-    if (!running) return;
-    const { session } = store.get();
+    const { session, status } = store.get();
+    if (status === 'ended') return;
     if (tell && session && owner === signIn) page.tell(session.id, reason);
     halt({ status: 'ended', ended: reason });
     emit('ended', { reason });
@@ -127,9 +135,11 @@ export function createConnection({ options, base, platform, store, emit }: Parts
     const wait = moves ? MOVE_WAIT : !link?.live || p.now() - wokeAt < WOKEN ? POLL : 0;
     drop();
     const mine = (busy = doubting = turn);
+    doubted = reason;
     for (let waited = 0; ; ) {
-      const token = await getToken(false).catch(() => null);
+      const token = await getToken(false).catch(() => undefined);
       if (mine !== turn) return;
+      if (token === null) return end(reason, tell); // another tab has signed out for it
       if (token && claims(token).signIn !== signIn) return connect();
       const asleep = moves && p.document.visibilityState === 'hidden';
       if (waited >= wait && !asleep) return end(reason, tell);
@@ -176,32 +186,6 @@ export function createConnection({ options, base, platform, store, emit }: Parts
     }
   }
 
-  /** Begins the session of a sign-in, once for all who ask for it at the same time. */
-  function register(token: string): Promise<void> {
-    const mine = claims(token).signIn;
-    if (registering?.signIn === mine) return registering.done;
-    // One after the other: the later sign-in takes the place of the earlier one's session.
-    const before = registering?.done.catch(() => {});
-    registering = { signIn: mine, done: before ? before.then(post) : post() };
-    return registering.done;
-
-    async function post() {
-      const abort = new AbortController();
-      const timer = p.setTimeout(() => abort.abort(), REGISTER_TIMEOUT);
-      const { deviceName, device } = options;
-      const body = { deviceName, device, replaces: latest };
-      try {
-        const answer = await call<{ session: Session; alerts: SecurityAlert[] }>(p, `${base}/v1/sessions`, 'POST', token, body, abort.signal);
-        latest = answer.session.id;
-        ownAlerts = answer.alerts ?? [];
-        for (const alert of ownAlerts) emit('alert', alert);
-      } finally {
-        p.clearTimeout(timer);
-        if (registering?.signIn === mine) registering = undefined;
-      }
-    }
-  }
-
   /** The socket was refused for what HTTP can mend, or explain. */
   async function enter(fresh: boolean) {
     drop();
@@ -210,7 +194,7 @@ export function createConnection({ options, base, platform, store, emit }: Parts
       let token = await getToken(fresh);
       if (token && mine === turn) {
         took(token);
-        await register(token);
+        await registration.begin(token);
       }
       if (mine !== turn) return;
       if (!token || !registrations++) await connect();
@@ -229,6 +213,7 @@ export function createConnection({ options, base, platform, store, emit }: Parts
     if (code === 4501) return void (reason === 'token_revoked' ? over('tokens_revoked') : enter(reason === 'token_invalid'));
     if (code >= 4500 && code < 5000) return halt({ error });
     if (code === 4001) force = true;
+    drop(); // first: after a good connection it begins to count anew
     if (code === 4005) attempts = 6; // coming back at once would only push out another tab
     retry(error);
   }
@@ -255,12 +240,15 @@ export function createConnection({ options, base, platform, store, emit }: Parts
       case 'pong':
         if (typeof message.timestamp === 'number') {
           clock.synchronise(message.serverTime, message.timestamp);
-          if (message.timestamp >= wish!) answer(true);
+          if (message.tokenValid && !renewing && message.timestamp >= wish!) answer(true);
           if (message.timestamp === offered.at && !message.error) sentToken = offered.token;
         }
         clock.idle(message.idleDeadline);
-        if (message.tokenValid) renewing = false;
-        else if (!renewing) {
+        if (message.tokenValid) {
+          if (renewing) activity.rearm(); // what was told meanwhile did not count
+          if (renewing && wish !== undefined) void stay();
+          renewing = false;
+        } else if (!renewing) {
           renewing = true;
           void beat(true);
         }
@@ -301,17 +289,14 @@ export function createConnection({ options, base, platform, store, emit }: Parts
     let token = await ask(fresh);
     const left = token && claims(token).exp * 1000 - early - clock.now();
     if (at !== link || !at?.live) return;
-    // The application renews its token only when it needs one itself.
-    if (!fresh && left && left < Math.max(2 * beatEvery, RENEW)) token = (await ask(true)) ?? token;
+    // The application renews its token only when it needs one itself. One that the server does not have yet has just been renewed.
+    if (!fresh && token === sentToken && left && left < Math.max(2 * beatEvery, RENEW)) token = (await ask(true)) ?? token;
     if (at !== link || !at.live) return;
     if (token === null) return halt({});
     if (token && took(token)) return connect();
     const news = token && token !== sentToken && { token };
     if (news) offered = { ...news, at: p.now() };
-    at.ping({
-      ...news,
-      ...(lostAt && { reconnectedAfterMs: readyAt - lostAt }),
-    });
+    at.ping({ ...news, ...(lostAt && { reconnectedAfterMs: readyAt - lostAt }) });
     lostAt = 0;
   }
 
@@ -379,28 +364,28 @@ export function createConnection({ options, base, platform, store, emit }: Parts
       if (!p.window) return;
       running = true;
       signIn = sub = '';
-      latest = undefined;
       attempts = registrations = lostAt = 0;
       force = again = false;
-      ownAlerts = [];
       store.set({ ...IDLE, offset: store.get().offset });
       open();
       void connect();
     },
     stop() {
       p = platform();
-      if (running) halt({});
-      else if (p.window) mirror(null); // of a page before this one
+      if (!running) {
+        if (p.window) mirror(null); // of a page before this one
+      } else if (doubting === turn) end(doubted); // another tab was faster, and has signed out for it
+      else halt({});
     },
     stay,
     follow(token) {
       if (running && took(token)) void connect();
     },
     stayed: () => answer(true),
-    register,
+    register: registration.begin,
     learn(error, token) {
       // An answer about a sign-in that has been left says nothing about this one.
-      const reason = running && claims(token).signIn === signIn && endOf(error);
+      const reason = claims(token).signIn === signIn && endOf(error);
       const mine = turn;
       if (reason === 'tokens_revoked' && link?.live) p.setTimeout(() => mine === turn && void over(reason), REVOKED_WAIT);
       else if (reason) void over(reason);

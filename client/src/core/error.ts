@@ -20,6 +20,7 @@ export class VigilError extends Error {
     /** The stable word of the problem document, such as `reauth_required`; `unavailable` when there was no answer. */
     readonly code: string,
     message: string,
+    /** What else the problem document says. */
     readonly details: {
       /** Why the session ended. */
       reason?: EndReason;
@@ -27,6 +28,7 @@ export class VigilError extends Error {
       maxAge?: number;
       /** When to try again, in seconds. */
       retryAfter?: number;
+      /** What the service's log calls the request. */
       requestId?: string;
       /** The fields that are wrong. */
       errors?: { field: string; message: string }[];

@@ -1,8 +1,12 @@
 import { VigilError } from './error.js';
+import { within } from './platform.js';
 import type { EndReason, Platform } from './types.js';
+
+const TIMEOUT = 30_000; // an answer that takes longer, to its last byte, is none, in milliseconds
 
 /**
  * One request to the service.
+ * @param abort for whoever wants to give up earlier
  * @throws {@link VigilError} for any answer but success. What is no answer of the service (a proxy's page, no network) is `unavailable`.
  */
 export async function call<T>(
@@ -11,8 +15,16 @@ export async function call<T>(
   method: string,
   token: string,
   body?: unknown,
-  signal?: AbortSignal,
+  abort = new AbortController(),
 ): Promise<T> {
+  try {
+    return await within(p, TIMEOUT, ask<T>(p, url, method, token, body, abort.signal));
+  } finally {
+    abort.abort();
+  }
+}
+
+async function ask<T>(p: Platform, url: string, method: string, token: string, body: unknown, signal: AbortSignal): Promise<T> {
   let response: Response;
   try {
     response = await p.fetch(url, {
@@ -22,7 +34,7 @@ export async function call<T>(
       cache: 'no-store',
       credentials: 'omit',
       redirect: 'error',
-      signal: signal ?? null,
+      signal,
     });
   } catch (cause) {
     throw new VigilError(0, 'unavailable', String(cause));

@@ -23,6 +23,8 @@ export interface Parts {
   base: string;
   platform(): Platform;
   store: Store<VigilState>;
+  /** The application's token. Fails if that does not come. */
+  getToken(fresh: boolean): Promise<string | null>;
   emit<T extends keyof VigilEvents>(type: T, event: VigilEvents[T]): void;
 }
 
@@ -52,5 +54,6 @@ export interface Connection {
   register(token: string): Promise<void>;
   /** A request with this token has failed: perhaps it says that the session is over. */
   learn(error: VigilError, token: string): void;
+  /** The session is over, also that of a client that has given up, or has not begun. */
   end(reason: EndReason): void;
 }

@@ -13,6 +13,7 @@ export function safely<A extends unknown[]>(call: (...args: A) => unknown, ...ar
 export interface Store<S> {
   get(): S;
   set(patch: Partial<S>): void;
+  /** The listener is called after each change, never within `set`. */
   subscribe(listener: () => void): () => void;
 }
 
@@ -24,7 +25,10 @@ export function createStore<S extends object>(state: S): Store<S> {
     set(patch) {
       if ((Object.keys(patch) as (keyof S)[]).some((key) => !Object.is(state[key], patch[key]))) {
         state = { ...state, ...patch };
-        for (const listener of [...listeners]) safely(listener);
+        // In a moment: a listener may start and stop what is in the middle of something.
+        queueMicrotask(() => {
+          for (const listener of [...listeners]) safely(listener);
+        });
       }
     },
     subscribe(listener) {

@@ -18,29 +18,47 @@ export type EndReason =
 
 /** A session as the service shows it. Times are RFC 3339 in UTC. */
 export interface Session {
+  /** Follows from the sign-in: knowing it opens nothing. */
   id: string;
+  /** The Firebase uid. */
   userId: string;
   /** Whether it is the session that the request came with. */
   current: boolean;
   status: 'active' | 'ended';
+  /** As the service reads it from the request, and what the application has said of it. */
   device: {
     type: 'desktop' | 'mobile' | 'tablet' | 'bot' | 'other';
+    /** With its version, such as `Chrome 142`. */
     browser: string;
+    /** Such as `Windows 11`. */
     os: string;
+    /** What {@link VigilOptions.deviceName} calls it. */
     name: string | null;
   };
+  /** That of the registration. */
   userAgent: string;
+  /** That of the registration. */
   ipAddress: string;
+  /** ISO 3166-1, the second part of ISO 3166-2, a name; the latter two empty where unknown. */
   location: { country: string; region: string; city: string } | null;
+  /** Firebase's, such as `password` or `google.com`. */
   signInProvider: string;
+  /** When it was registered. */
   createdAt: string;
+  /** When the user signed in. */
   authTime: string;
+  /** When the user last did something. */
   lastActive: string;
+  /** When the user is warned, unless something is done before. */
   warnAt: string;
+  /** When it ends, unless something is done before. */
   idleDeadline: string;
+  /** When it ends, whatever is done. */
   expiresAt: string;
+  /** Null while it is live, as are the reason and by whom. */
   endedAt: string | null;
   endReason: EndReason | null;
+  /** The user's id, `system` (time or a rule) or `admin`; admins also see `cli`. */
   endedBy: string | null;
 }
 
@@ -57,12 +75,17 @@ export interface VigilState {
    * reached or has asked to come back.
    */
   readonly status: 'idle' | 'connecting' | 'live' | 'reconnecting' | 'ended';
+  /** The session, as of the latest connection: later deadlines are below. Null until one is live, and after the end. */
   readonly session: Session | null;
+  /** When the user is warned, unless something is done before. */
   readonly warnAt: number | null;
+  /** When the session ends, unless something is done before. */
   readonly idleDeadline: number | null;
+  /** When the session ends, whatever is done. */
   readonly expiresAt: number | null;
   /** Set while the user is about to be signed out for idleness: `deadline` is the idle deadline. */
   readonly warning: { readonly deadline: number } | null;
+  /** Why it ended, while the status is `ended`. */
   readonly ended: EndReason | null;
   /** The server's clock minus this one, in milliseconds. */
   readonly offset: number;
@@ -128,6 +151,7 @@ export interface Platform {
   window: EventTarget;
   /** `document`: visibility and cookies. */
   document: EventTarget & { visibilityState: string; cookie: string };
+  /** `navigator`: off line, attempts to connect are rarer. */
   navigator: { onLine: boolean };
   /** Tells other tabs of an end; null where there is none. */
   BroadcastChannel: (new (name: string) => Pick<BroadcastChannel, 'postMessage' | 'onmessage' | 'close'>) | null;
@@ -137,7 +161,7 @@ export interface Platform {
 export interface Vigil {
   /** The same object until something changes. */
   getState(): VigilState;
-  /** Calls the listener after every change of the state, until the function that it returns is called. */
+  /** Calls the listener after every change of the state, in a moment rather than within the call that changes it, until the function that it returns is called. */
   subscribe(listener: () => void): () => void;
   /** Calls the listener for each event of the type, until the function that it returns is called. */
   on<T extends keyof VigilEvents>(type: T, listener: (event: VigilEvents[T]) => void): () => void;
@@ -146,7 +170,10 @@ export interface Vigil {
    * the application hears of; after a re-authentication it moves to the new sign-in at once. Does nothing on a server.
    */
   start(): void;
-  /** They have signed out, or the page needs it no more: closes the socket and forgets. Ends no session; an end that was told stays. Clears the mirrored cookie. */
+  /**
+   * They have signed out, or the page needs it no more: closes the socket and forgets. Ends no session; an end that was told stays, and
+   * one that is being looked into is told. Clears the mirrored cookie.
+   */
   stop(): void;
   /** The server's time, in milliseconds since the epoch. */
   now(): number;
@@ -161,11 +188,17 @@ export interface Vigil {
   end(sessionId: string): Promise<void>;
   /** Ends all but this one, and counts them. */
   endOthers(): Promise<number>;
-  /** Ends this session, or all of the user's. Fine if it is over already. */
+  /**
+   * Ends this session, or all of the user's, and then calls {@link VigilOptions.onEnded}. Fine if it is over already, if there is
+   * none, and if nobody is signed in any more.
+   * @throws {@link VigilError} when the service cannot be reached: nothing has ended. Sign out of Firebase for those who want to
+   * leave all the same; then the session ends when it is idle.
+   */
   logout(everywhere?: boolean): Promise<void>;
   /**
    * A request to the service with a fresh token, such as `request('GET', '/v1/events')`.
-   * @throws {@link VigilError} for any answer but success, and when the service cannot be reached (status 0).
+   * @throws {@link VigilError} for any answer but success, and when the service, or `getToken`, does not answer in time (status 0).
+   * @throws What `getToken` throws, as it is.
    * @throws TypeError for a path that does not begin with one slash.
    */
   request<T = unknown>(method: string, path: string, body?: unknown): Promise<T>;

@@ -3,10 +3,12 @@ import { createConnection } from './connection.js';
 import { VigilError } from './error.js';
 import { call, endOf } from './http.js';
 import { IDLE } from './parts.js';
-import { browser } from './platform.js';
+import { browser, within } from './platform.js';
 import { createStore, safely } from './store.js';
 import { claims } from './token.js';
 import type { EndReason, Platform, Session, Vigil, VigilEvents, VigilOptions } from './types.js';
+
+const TOKEN_WAIT = 20_000; // for the application to give a token, in milliseconds
 
 /**
  * A client for a page: create one, and {@link Vigil.start} it whenever somebody is signed in.
@@ -28,11 +30,13 @@ export function createVigil(options: VigilOptions): Vigil {
   let p: Platform | undefined;
 
   const platform = () => (p ??= browser(options.platform));
+  const getToken = (fresh: boolean) => within(platform(), TOKEN_WAIT, (async () => options.getToken(fresh))());
   const connection = createConnection({
     options,
     base,
     platform,
     store,
+    getToken,
     emit<T extends keyof VigilEvents>(type: T, event: VigilEvents[T]) {
       for (const listener of [...(listeners.get(type) ?? [])]) safely(listener as (event: VigilEvents[T]) => void, event);
     },
@@ -44,7 +48,7 @@ export function createVigil(options: VigilOptions): Vigil {
     let fresh = false;
     let registered = ''; // the sign-in that has been, in this call
     for (;;) {
-      const token = await options.getToken(fresh);
+      const token = await getToken(fresh);
       if (!token) throw new VigilError(401, 'token_missing', 'Nobody is signed in.');
       connection.follow(token);
       try {
@@ -87,12 +91,14 @@ export function createVigil(options: VigilOptions): Vigil {
     },
     endOthers: async () => (await request<{ ended: number }>('DELETE', '/v1/sessions?scope=others')).ended,
     async logout(everywhere) {
-      let reason: EndReason | undefined = 'logout';
+      let reason: EndReason = 'logout';
       try {
         await request('POST', '/v1/logout', everywhere ? { allSessions: true } : undefined);
       } catch (error) {
-        reason = error instanceof VigilError ? endOf(error) : undefined;
-        if (!reason) throw error;
+        if (!(error instanceof VigilError)) throw error;
+        const why = endOf(error);
+        if (why) reason = why;
+        else if (!['token_missing', 'session_required'].includes(error.code)) throw error; // these say that there is nothing to end
       }
       connection.end(reason);
     },

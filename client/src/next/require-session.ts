@@ -101,6 +101,8 @@ export async function requireSession(request: HeadersLike | { headers: HeadersLi
 function checkAddress({ url, maxAge, activity }: RequireSessionOptions): string {
   const base = url ?? process.env.VIGIL_URL;
   if (!base) throw new TypeError('requireSession: no url, and VIGIL_URL is not set');
+  // `localhost:8080` is one too, of the scheme `localhost:`.
+  if (!/^https?:$/.test(new URL(base).protocol)) throw new TypeError(`requireSession: not an http or https address: ${base}`);
   if (maxAge !== undefined && !(Number.isSafeInteger(maxAge) && maxAge >= 0)) throw new TypeError('requireSession: maxAge must be a whole number of seconds');
   const query = new URLSearchParams();
   if (maxAge !== undefined) query.set('maxAge', String(maxAge));
@@ -109,16 +111,19 @@ function checkAddress({ url, maxAge, activity }: RequireSessionOptions): string 
   return `${base.replace(/\/+$/, '')}/v1/check${asked && `?${asked}`}`;
 }
 
-/** Other schemes, such as the Basic of a guarded preview, are not for the service. */
+/** A token is of characters that neither a header nor a cookie needs an encoding for; anything else is none. */
+const aToken = /^[\w.-]+$/;
+
+/** Other schemes, such as the Basic of a guarded preview, are not for the service: null. What is no token is empty: no cookie stands in for it. */
 function bearer(headers: HeadersLike): string | null {
-  return /^Bearer +(\S+)$/i.exec(headers.get('authorization')?.trim() ?? '')?.[1] ?? null;
+  const said = /^Bearer\b *(.*)$/is.exec(headers.get('authorization')?.trim() ?? '');
+  return said && (aToken.exec(said[1]!)?.[0] ?? '');
 }
 
 function cookie(headers: HeadersLike, name: string): string | null {
   for (const pair of (headers.get('cookie') ?? '').split(';')) {
     const at = pair.indexOf('=');
-    // A token is of characters that a cookie needs no encoding for; anything else is none.
-    if (at > 0 && pair.slice(0, at).trim() === name) return /^[\w.-]+$/.exec(pair.slice(at + 1).trim())?.[0] ?? null;
+    if (at > 0 && pair.slice(0, at).trim() === name) return aToken.exec(pair.slice(at + 1).trim())?.[0] ?? null;
   }
   return null;
 }

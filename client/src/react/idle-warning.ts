@@ -34,14 +34,17 @@ export function useIdleWarning(): IdleWarning {
   const tick = useCallback(
     (changed: () => void) => {
       if (deadline === null) return () => {};
-      let timer: ReturnType<typeof setTimeout>;
+      let timer: ReturnType<typeof setTimeout> | undefined;
       const next = () => {
+        clearTimeout(timer);
         const left = deadline - client.now();
         // To the next whole second before the deadline, so that no figure is left out or shown twice as long.
-        if (left > 0) timer = setTimeout(() => (changed(), next()), left % second || second);
+        if (left > 0) timer = setTimeout(again, left % second || second);
       };
+      const again = () => (changed(), next());
+      const off = client.subscribe(again); // the server's clock may turn out to be another
       next();
-      return () => clearTimeout(timer);
+      return () => (off(), clearTimeout(timer));
     },
     [client, deadline],
   );

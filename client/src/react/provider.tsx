@@ -8,6 +8,7 @@ import { createSessionList, type SessionList } from './session-list.js';
 export interface VigilProviderProps {
   /** The page's client, made once, outside of components. */
   client: Vigil;
+  /** What may use the hooks. */
   children?: ReactNode;
 }
 

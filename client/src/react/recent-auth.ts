@@ -28,19 +28,25 @@ export function useRecentAuth(reauthenticate: (maxAge: number) => Promise<void>)
   const { client } = useProvided();
   const latest = useLatest(reauthenticate);
   const pending = useRef<Promise<unknown> | null>(null);
+  const done = useRef(0); // how many re-authentications there have been
   return useCallback(
     async (operation) => {
+      const before = done.current;
       try {
         return await operation();
       } catch (error) {
         const maxAge = error instanceof VigilError && error.code === 'reauth_required' ? error.details.maxAge : 0;
         if (!maxAge) throw error;
-        // Whatever the client asks for makes it follow the new sign-in, and is answered when that is registered.
-        pending.current ??= latest
-          .current(maxAge)
-          .then(() => client.request('GET', '/v1/sessions/current'))
-          .finally(() => (pending.current = null));
-        await pending.current;
+        // An answer that has been overtaken is about the sign-in before.
+        if (done.current === before) {
+          // Whatever the client asks for makes it follow the new sign-in, and is answered when that is registered.
+          pending.current ??= latest
+            .current(maxAge)
+            .then(() => client.request('GET', '/v1/sessions/current'))
+            .then(() => done.current++)
+            .finally(() => (pending.current = null));
+          await pending.current;
+        }
         return operation();
       }
     },

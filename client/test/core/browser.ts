@@ -12,6 +12,8 @@ export class Browser {
   /** The attributes of each cookie as it was last set. */
   readonly attributes = new Map<string, string[]>();
   readonly channels = new Set<Channel>();
+  /** Those of an application that listens to Firebase. */
+  readonly tabs = new Set<Tab>();
   private nth = 0;
   private held: { signIn: SignIn; token: string; exp: number } | null = null;
 
@@ -31,6 +33,12 @@ export class Browser {
   /** The person proves who they are once more. */
   reauthenticate(): void {
     this.signIn = { ...this.signIn!, auth_time: Math.floor(this.server.now() / 1000) };
+  }
+
+  /** Firebase's signOut: the other tabs hear of it within 800 ms. */
+  signOut(from: Tab): void {
+    this.signIn = null;
+    for (const tab of this.tabs) setTimeout(() => this.signIn ?? tab.vigil.stop(), tab === from ? 0 : 800 * this.server.random());
   }
 
   setCookie(text: string): void {
@@ -95,6 +103,13 @@ export class Tab {
 
   get state() {
     return this.vigil.getState();
+  }
+
+  /** As an application does: signs out of Firebase at the end, and stops when somebody has signed out. */
+  withFirebase(): this {
+    this.browser.tabs.add(this);
+    this.onEnded.mockImplementation(() => this.browser.signOut(this));
+    return this;
   }
 
   /** The person does something. */

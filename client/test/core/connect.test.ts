@@ -94,6 +94,19 @@ describe('a session begins', () => {
     expect(tab.state).toMatchObject({ status: 'live', session: { id: sessionId(browser.signIn!) } });
   });
 
+  it('one after the other: the later sign-in takes the place of the earlier one', async () => {
+    server.intercept = (method) => void (server.latency = method === 'POST' ? 1_000 : 10);
+    tab.vigil.start();
+    await pass(45); // the registration is under way
+    server.latency = 10;
+    const first = sessionId(browser.signIn!);
+    browser.signIn = { sub: 'ana', auth_time: 7 };
+    void tab.vigil.sessions();
+    await pass(5_000);
+    expect(registrations().map(({ body }) => body.replaces)).toEqual([undefined, first]);
+    expect(server.sessions.get(first)!.session.endReason).toBe('replaced');
+  });
+
   it('of a sign-in that comes while an attempt is under way', async () => {
     server.begin(browser.signIn!);
     tab.vigil.start();
@@ -240,6 +253,7 @@ describe('a lost connection', () => {
   });
 
   it('signs nobody out, however long it lasts', async () => {
+    server.idleTimeout = 86_400_000;
     server.intercept = () => server.problem(503, 'unavailable', {}, { 'Retry-After': '2' });
     const receive = server.receive;
     server.receive = (peer) => peer.hangUp(4002);
@@ -271,6 +285,23 @@ describe('a lost connection', () => {
     server.closeAll(1006);
     await pass(520);
     expect(server.peers.length).toBe(before + 1);
+  });
+
+  it('waits longer and longer for one that never lasts', async () => {
+    server.random = () => 0.999;
+    const from = server.peers.length;
+    const waits: number[] = [];
+    for (let n = 0; n < 5; n++) {
+      const lost = Date.now();
+      server.closeAll(1006);
+      await pass(20);
+      expect(tab.state.status).toBe('reconnecting');
+      while (server.peer.at <= lost || !server.peer.id) await pass(50);
+      waits.push(server.peer.at - lost);
+      await pass(9_000);
+    }
+    expect(server.peers.length).toBe(from + 5);
+    [500, 1000, 2000, 4000, 8000].forEach((wait, n) => expect(Math.abs(waits[n]! - wait)).toBeLessThan(60));
   });
 
   it('is found by a heartbeat without an answer', async () => {
@@ -330,6 +361,7 @@ describe('a lost connection', () => {
 });
 
 it('a storm of a hundred clients is spread', async () => {
+  server.socketsPerSession = 100;
   const tabs = Array.from({ length: 100 }, () => new Tab(new Browser(server)));
   await Promise.all(tabs.map((each) => each.vigil.start()));
   await pass(1_000);

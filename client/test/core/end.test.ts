@@ -215,6 +215,7 @@ describe('a new sign-in', () => {
     await pass(9_000);
     expect(tab.state.status).toBe('reconnecting');
     tab.show('visible'); // looking again neither shortens the wait nor begins it anew
+    tab.online(true);
     tab.vigil.start();
     await pass(3_000);
     expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith(reason);
@@ -284,9 +285,20 @@ describe('a new sign-in', () => {
     await pass(100);
     const sockets = server.peers.length;
     broadcastEnd(id);
-    await pass(100);
+    await pass(3_000); // an end would not be believed at once
     expect(tab.state.status).toBe('reconnecting');
     expect(server.peers).toHaveLength(sockets);
+  });
+
+  it('that is refused says nothing to other tabs about the old one', async () => {
+    browser.reauthenticate();
+    server.intercept = (method) => (method === 'POST' ? server.problem(401, 'reauth_required', { maxAge: 0 }) : undefined);
+    const told = [...browser.channels].map((channel) => vi.spyOn(channel, 'postMessage'));
+    tab.vigil.start();
+    await pass(3_000);
+    expect(tab.state.ended).toBe('absolute_timeout');
+    expect(told).toHaveLength(1);
+    expect(told[0]).not.toHaveBeenCalled();
   });
 
   it('may follow a revocation: changing a password ends all tokens', async () => {
@@ -342,51 +354,5 @@ describe('the socket refuses a token', () => {
     server.closeAll(4501, { type: 'auth_expired', reason: 'session_required' });
     await pass(1_000);
     expect(tab.state.status).toBe('idle');
-  });
-});
-
-describe('the mirrored cookie', () => {
-  it('is the token, for as long as it lasts', async () => {
-    expect(browser.cookies.get('vigil_token')).toBe(server.peer.token);
-    const attributes = browser.attributes.get('vigil_token')!;
-    expect(attributes).toEqual(['Path=/', expect.stringMatching(/^Max-Age=35\d\d$/), 'Secure', 'SameSite=Lax']);
-    await browser.getToken(true);
-    await pass(31_000);
-    expect(browser.cookies.get('vigil_token')).toBe(await browser.getToken(false));
-    tab.vigil.stop();
-    expect(browser.cookies.size).toBe(0);
-  });
-
-  it('is cleared by a stop, also of one that an earlier page has left', async () => {
-    const other = new Browser(server);
-    other.cookies.set('vigil_token', 'old');
-    new Tab(other, { cookie: {} }).vigil.stop();
-    expect(other.cookies.size).toBe(0);
-  });
-
-  it("lasts by the server's clock", async () => {
-    server.skew = -600_000;
-    const other = new Browser(server);
-    await new Tab(other, { cookie: {} }).live();
-    expect(other.attributes.get('vigil_token')).toContainEqual(expect.stringMatching(/^Max-Age=3(59\d|600)$/));
-  });
-
-  it('is named, placed and asked for', async () => {
-    const other = new Browser(server);
-    const options = { name: '__session', path: '/app', domain: 'example.com' };
-    await new Tab(other, { cookie: options }).live();
-    expect(other.attributes.get('__session')!.slice(0, 2)).toEqual(['Path=/app', 'Domain=example.com']);
-    const none = new Browser(server);
-    await new Tab(none).live();
-    expect(none.cookies.size).toBe(0);
-  });
-
-  it('lasts as long as the browser for a token that says nothing', async () => {
-    const other = new Browser(server);
-    const opaque = new Tab(other, { cookie: {}, getToken: () => 'opaque' });
-    opaque.vigil.start();
-    await pass(5);
-    expect(other.cookies.get('vigil_token')).toBe('opaque');
-    expect(other.attributes.get('vigil_token')).toEqual(['Path=/', 'Secure', 'SameSite=Lax']);
   });
 });

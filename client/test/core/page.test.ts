@@ -66,7 +66,8 @@ describe('sleep, networks and the life of a page', () => {
     expect(tab.state.status).toBe('live');
   });
 
-  it('tries less often off line, and comes back on line', async () => {
+  it('tries less often off line, from the first time, and comes back on line', async () => {
+    server.random = () => 0.999;
     server.silent = true;
     tab.online(false);
     await pass(5_100);
@@ -74,9 +75,11 @@ describe('sleep, networks and the life of a page', () => {
     server.silent = false;
     server.down = true;
     const before = server.peers.length;
-    await pass(600_000);
-    expect(server.peers.length).toBeGreaterThan(before + 10);
-    expect(server.peers.length).toBeLessThan(before + 60);
+    await pass(29_000);
+    expect(server.peers.length).toBe(before);
+    await pass(570_000);
+    expect(server.peers.length).toBeGreaterThan(before + 15);
+    expect(server.peers.length).toBeLessThan(before + 21);
     server.down = false;
     tab.online(true);
     await pass(1_000);
@@ -106,5 +109,8 @@ describe('sleep, networks and the life of a page', () => {
     expect(tab.state.status).toBe('live');
     expect(server.live).toHaveLength(1);
     expect(tab.onEnded).not.toHaveBeenCalled();
+    await pass(31_000); // the connection was not lost
+    expect(server.peer.frames.at(-1)).toMatchObject({ type: 'ping' });
+    expect(server.peer.frames.at(-1)).not.toHaveProperty('reconnectedAfterMs');
   });
 });

@@ -93,6 +93,22 @@ describe('a request', () => {
       expect(await VigilError.from(new Response(text, { status: 500 }))).toMatchObject({ status: 500, code: 'unavailable', details: {} });
   });
 
+  it.each([
+    ['the service says nothing', () => (server.silent = true)],
+    ['the answer has no end', () => (server.intercept = () => new Response(new ReadableStream()))],
+    ['the application gives no token', () => tab.getToken.mockReturnValue(new Promise(() => undefined))],
+  ])('is unavailable in the end when %s', async (_, happens) => {
+    happens();
+    expect(await outcome(tab.vigil.request('GET', '/v1/events'), 31_000)).toMatchObject({ status: 0, code: 'unavailable', message: 'timeout' });
+    expect(server.requests.every(({ init }) => init.signal!.aborted)).toBe(true);
+  });
+
+  it('fails with what the application says of its token', async () => {
+    const error = new Error('auth/network-request-failed');
+    tab.getToken.mockRejectedValueOnce(error);
+    expect(await outcome(tab.vigil.sessions())).toBe(error);
+  });
+
   it('is unavailable without a network', async () => {
     server.down = true;
     expect(await outcome(tab.vigil.sessions())).toMatchObject({ status: 0, code: 'unavailable', message: 'TypeError: Failed to fetch' });
@@ -147,6 +163,18 @@ describe('a request', () => {
     expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith('tokens_revoked');
   });
 
+  it('finds the tokens revoked, and before the socket could say why a new sign-in has begun', async () => {
+    const old = server.peer.token;
+    await pass(1_000);
+    server.intercept = (_, __, token) => (token === old ? server.problem(401, 'token_revoked') : undefined);
+    await outcome(tab.vigil.sessions(), 100);
+    browser.reauthenticate();
+    tab.vigil.start();
+    await pass(15_000);
+    expect(tab.onEnded).not.toHaveBeenCalled();
+    expect(tab.state).toMatchObject({ status: 'live', session: { id: sessionId(browser.signIn!) } });
+  });
+
   it('ends nothing when it was about a sign-in that has been left', async () => {
     await pass(2_000);
     server.intercept = (method, path) => {
@@ -198,6 +226,12 @@ describe('sessions', () => {
     expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith('logout');
   });
 
+  it('end with this one, whether or not the socket says so', async () => {
+    server.peer.onmessage = server.peer.onclose = null;
+    await outcome(tab.vigil.end(tab.state.session!.id));
+    expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith('logout');
+  });
+
   it('end all but this one', async () => {
     expect(await outcome(tab.vigil.endOthers())).toBe(2);
     expect(tab.state.status).toBe('live');
@@ -229,9 +263,47 @@ describe('sessions', () => {
     expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith('tokens_revoked');
   });
 
+  it('are over for a logout when nobody is signed in any more', async () => {
+    server.end(tab.state.session!.id, 'revoked');
+    await pass(20);
+    browser.signIn = null;
+    expect(await outcome(tab.vigil.logout())).toBeUndefined();
+    expect(tab.state.ended).toBe('revoked');
+    expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith('revoked');
+  });
+
+  it('are over for a logout of one that could not begin', async () => {
+    server.intercept = (method, path) => (method === 'POST' && path === '/v1/sessions' ? server.problem(409, 'session_limit') : undefined);
+    browser.signIn = { sub: 'ben', auth_time: 1 };
+    const other = new Tab(browser);
+    other.vigil.start();
+    await pass(1_000);
+    expect(other.state).toMatchObject({ status: 'idle', error: { code: 'session_limit' } });
+    expect(await outcome(other.vigil.logout())).toBeUndefined();
+    expect(other.state).toMatchObject({ status: 'ended', ended: 'logout', error: null });
+    expect(other.onEnded).toHaveBeenCalledExactlyOnceWith('logout');
+  });
+
+  it('are over for a logout of a client that has not begun', async () => {
+    const other = new Tab(browser);
+    expect(await outcome(other.vigil.logout())).toBeUndefined();
+    expect(other.state.ended).toBe('logout');
+    expect(other.onEnded).toHaveBeenCalledExactlyOnceWith('logout');
+  });
+
+  it('are over for a logout of a client that has given up', async () => {
+    server.closeAll(4500);
+    await pass(20);
+    expect(tab.state.status).toBe('idle');
+    expect(await outcome(tab.vigil.logout())).toBeUndefined();
+    expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith('logout');
+  });
+
   it('go on when a logout does not reach the service', async () => {
     server.down = true;
     expect(await outcome(tab.vigil.logout())).toMatchObject({ code: 'unavailable' });
+    tab.getToken.mockRejectedValueOnce(new Error('auth/network-request-failed'));
+    expect(await outcome(tab.vigil.logout())).toMatchObject({ message: 'auth/network-request-failed' });
     expect(tab.onEnded).not.toHaveBeenCalled();
   });
 });

@@ -50,7 +50,8 @@ export class Peer implements Handlers {
   closedWith: number | undefined;
   id = '';
   token = '';
-  tokenValid = true;
+  /** Runs while the token does not count. */
+  grace: ReturnType<typeof setTimeout> | undefined;
   private over = false;
 
   constructor(readonly server: Server) {
@@ -108,14 +109,18 @@ export class Server {
   idleWarning = 2 * 60_000;
   lifetime = 12 * 3600_000;
   heartbeatInterval = 30_000;
-  /** So long it takes a token, if not as long as the token lasts. */
+  /** So long a socket's token counts from when it is first seen, if not as long as it lasts. */
   tokenLife = Infinity;
+  /** So long a socket may go on without a token that counts. */
+  reauthGrace = 10_000;
+  socketsPerSession = 50;
   /** The chance in everything: the same in every run. */
   random = ((seed) => () => (seed = (seed * 16807) % 2147483647) / 2147483647)(20260102);
   readonly peers: Peer[] = [];
   readonly requests: { method: string; path: string; body: any; token: string; init: RequestInit }[] = [];
   readonly sessions = new Map<string, Kept>();
   readonly badTokens = new Map<string, string>();
+  private readonly seen = new Map<string, number>();
   /** Alerts that the next registration tells of. */
   alerts: any[] = [];
   /** Answers in the server's stead while it returns something. */
@@ -190,7 +195,7 @@ export class Server {
     const claims = this.verify(token);
     if (typeof claims === 'string') return this.problem(401, claims);
     const id = sessionId(claims);
-    const kept = this.sessions.get(id);
+    const kept = this.find(id);
     if (method === 'POST' && path === '/v1/sessions') {
       if (kept?.session.endReason) return this.problem(401, 'reauth_required', { maxAge: 0, reason: kept.session.endReason });
       const mine = kept ?? this.begin(claims);
@@ -229,6 +234,14 @@ export class Server {
       return new Response(null, { status: 204 });
     }
     return this.problem(404, 'not_found');
+  }
+
+  /** A session. It is over past its deadlines, which is found when somebody asks. */
+  private find(id: string): Kept | undefined {
+    const kept = this.sessions.get(id);
+    if (kept && this.now() >= Date.parse(kept.session.expiresAt)) this.end(id, 'absolute_timeout');
+    if (kept && this.now() >= kept.lastActive + this.idleTimeout) this.end(id, 'idle_timeout');
+    return kept;
   }
 
   /** A session begins. */
@@ -292,16 +305,19 @@ export class Server {
 
   receive(peer: Peer, frame: ClientFrame): void {
     if ((frame.type === 'auth') !== !peer.id) return peer.hangUp(4500);
-    if (frame.type === 'activity') return this.touch(peer.id);
+    if (frame.type !== 'auth' && this.find(peer.id)!.session.endReason) return;
+    if (frame.type === 'activity') return typeof this.weigh(peer) === 'string' ? undefined : this.touch(peer.id);
     if (frame.type === 'ping') return this.ping(peer, frame);
-    const claims = this.verify(frame.token);
+    const claims = this.onSocket(frame.token);
     if (typeof claims === 'string')
       return peer.hangUp(claims === 'token_expired' ? 4001 : 4501, { type: 'auth_expired', reason: claims });
     const id = sessionId(claims);
-    const kept = this.sessions.get(id);
+    const kept = this.find(id);
     if (!kept) return peer.hangUp(4501, { type: 'auth_expired', reason: 'session_required' });
     if (kept.session.endReason) return this.refuse(peer, kept.session.endReason);
     Object.assign(peer, { id, token: frame.token });
+    const sockets = this.live.filter((each) => each.id === id);
+    for (const oldest of sockets.slice(0, Math.max(0, sockets.length - this.socketsPerSession))) oldest.hangUp(4005);
     const session = this.view(kept);
     const { warnAt, idleDeadline, expiresAt } = session;
     peer.push({
@@ -312,13 +328,29 @@ export class Server {
       warnAt,
       idleDeadline,
       expiresAt,
-      tokenExpiresAt: this.iso(Math.min(claims.exp * 1000, this.now() + this.tokenLife)),
+      tokenExpiresAt: this.iso(Math.min(claims.exp * 1000, this.seen.get(frame.token)! + this.tokenLife)),
     });
+  }
+
+  /** What {@link verify} says, for a socket, which takes no token for too long. */
+  private onSocket(token: string): ReturnType<Server['verify']> {
+    if (!this.seen.has(token)) this.seen.set(token, this.now());
+    return this.now() >= this.seen.get(token)! + this.tokenLife ? 'token_expired' : this.verify(token);
+  }
+
+  /** What the token of an open socket is worth now. */
+  private weigh(peer: Peer): ReturnType<Server['verify']> {
+    const claims = this.onSocket(peer.token);
+    if (typeof claims !== 'string') {
+      clearTimeout(peer.grace);
+      peer.grace = undefined;
+    } else peer.grace ??= setTimeout(() => peer.hangUp(4001, { type: 'auth_expired', reason: claims }), this.reauthGrace);
+    return claims;
   }
 
   private ping(peer: Peer, frame: ClientFrame & { type: 'ping' }): void {
     peer.token = frame.token ?? peer.token;
-    const claims = this.verify(peer.token);
+    const claims = this.weigh(peer);
     if (typeof claims !== 'string' && sessionId(claims) !== peer.id) return peer.hangUp(4006);
     peer.push({
       type: 'pong',

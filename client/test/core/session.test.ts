@@ -29,6 +29,7 @@ describe('a heartbeat', () => {
   });
 
   it('renews the token under way, again and again', async () => {
+    server.idleTimeout = 86_400_000;
     await pass(5 * 3600_000);
     expect(server.peers).toHaveLength(2);
     expect(tab.state.status).toBe('live');
@@ -79,6 +80,26 @@ describe('a heartbeat', () => {
       await pass(60_000);
       expect(tab.getToken.mock.calls.filter(([force]) => force)).toHaveLength(n);
     }
+  });
+
+  it('renews a token that soon counts no more once each, though the application starts again for every new one', async () => {
+    server.tokenLife = 45_000;
+    let forced = 0;
+    tab.getToken.mockImplementation(async (force) => {
+      if (force && ++forced > 20) throw new Error('without end');
+      const before = await browser.getToken(false);
+      const token = await browser.getToken(force);
+      if (token !== before) queueMicrotask(() => tab.vigil.start()); // onIdTokenChanged
+      return token;
+    });
+    server.closeAll(4000);
+    await pass(1_000);
+    for (let n = 1; n <= 3; n++) {
+      await pass(30_000);
+      expect(forced).toBe(n);
+    }
+    expect(tab.state.status).toBe('live');
+    expect(server.peers).toHaveLength(3);
   });
 
   it('goes on without a token when there is none to be had now', async () => {
@@ -135,6 +156,16 @@ describe("the server's clock", () => {
     tab.act();
     await pass(20);
     expect(sent('activity')).toHaveLength(1);
+  });
+
+  it('is not learnt from an answer that came before its question', async () => {
+    const { offset } = tab.state;
+    server.latency = 1_000;
+    tab.show('visible');
+    await pass(500);
+    sleep(-3600_000);
+    await pass(1_600);
+    expect(tab.state.offset).toBe(offset);
   });
 
   it('does not tremble', async () => {
@@ -200,6 +231,9 @@ describe('idleness', () => {
     await stay;
     expect(sent('activity')).toHaveLength(0);
     expect(tab.state.warning).toBeNull();
+    await pass(2_000); // the next connection has nothing to make up for
+    expect(tab.state.status).toBe('live');
+    expect(sent('activity')).toHaveLength(0);
   });
 
   it('is prevented after the connection that swallowed the wish', async () => {
@@ -210,6 +244,39 @@ describe('idleness', () => {
     server.silent = false;
     await pass(20_000);
     expect(tab.state).toMatchObject({ status: 'live', warning: null });
+  });
+
+  it('is prevented only by what counts: again, with a token that does', async () => {
+    await untilWarning();
+    server.badTokens.set(server.peer.token, 'token_expired');
+    let renewed!: () => void;
+    tab.getToken.mockImplementation(async (force) => {
+      if (force) await new Promise<void>((resolve) => (renewed = resolve));
+      return browser.getToken(force);
+    });
+    const answered = vi.fn();
+    const stay = tab.vigil.stayActive().then(answered);
+    await pass(5_000);
+    expect(answered).not.toHaveBeenCalled();
+    renewed();
+    await pass(50);
+    await stay;
+    expect(tab.state.warning).toBeNull();
+    expect(server.peers).toHaveLength(2);
+  });
+
+  it('is not prevented by a token that never counts again', async () => {
+    await untilWarning();
+    const old = server.peer.token;
+    server.badTokens.set(old, 'token_expired');
+    tab.getToken.mockImplementation(async (force) => {
+      if (force) throw new Error('auth/network-request-failed');
+      return old;
+    });
+    const refused = expect(tab.vigil.stayActive()).rejects.toThrow('auth/network-request-failed');
+    await pass(server.reauthGrace + 1_000);
+    await refused;
+    expect(tab.state.warning).not.toBeNull();
   });
 
   it('is prevented by HTTP when the socket has died', async () => {
@@ -271,6 +338,16 @@ describe('idleness', () => {
     await refused;
   });
 
+  it('is no nearer for old news', async () => {
+    await pass(20_000);
+    const { idleDeadline } = tab.state;
+    const { peer } = server;
+    server.latency = 2_000;
+    peer.push({ type: 'pong', serverTime: server.iso(server.now()), tokenValid: true, idleDeadline: server.iso(idleDeadline! - 10_000) });
+    await pass(2_100);
+    expect(tab.state.idleDeadline).toBe(idleDeadline);
+  });
+
   it('is known from heartbeats when the activity was elsewhere', async () => {
     await pass(60_000);
     const { idleDeadline, warnAt } = tab.state;
@@ -283,10 +360,12 @@ describe('idleness', () => {
   it('is never decided here: the server is asked', async () => {
     await untilWarning();
     const pings = sent('ping').length;
+    const over = vi.spyOn(server, 'end').mockReturnValue(); // it takes its time
     await pass(server.idleWarning + 1_100);
     expect(sent('ping').length).toBeGreaterThan(pings + 4);
     expect(tab.state.status).toBe('live');
     expect(tab.onEnded).not.toHaveBeenCalled();
+    over.mockRestore();
     server.end(tab.state.session!.id, 'idle_timeout');
     await pass(20);
     expect(tab.onEnded).toHaveBeenCalledExactlyOnceWith('idle_timeout');
@@ -299,95 +378,5 @@ describe('idleness', () => {
     await pass(1_000);
     expect(sent('ping').length).toBe(pings);
     expect(other.state.status).toBe('live');
-  });
-});
-
-describe('activity', () => {
-  it.each(['mousedown', 'keydown', 'touchstart', 'wheel'])('is %s', async (type) => {
-    tab.act(type);
-    expect(sent('activity')).toHaveLength(1);
-  });
-
-  it('is told at most once in fifteen seconds', async () => {
-    for (let n = 0; n < 60; n++) {
-      tab.act();
-      await pass(1_000);
-    }
-    expect(sent('activity')).toHaveLength(4);
-  });
-
-  it('is told at once after a warning', async () => {
-    tab.act();
-    await pass(1_000);
-    server.warn(tab.state.session!.id);
-    await pass(20);
-    tab.act();
-    expect(sent('activity')).toHaveLength(2);
-  });
-
-  it('is coming into view, and nothing in a hidden page', async () => {
-    tab.show('hidden');
-    tab.act('wheel');
-    expect(sent('activity')).toHaveLength(0);
-    tab.show('visible');
-    expect(sent('activity')).toHaveLength(1);
-  });
-
-  it('is no pointer that rests while the page moves', async () => {
-    const move = (screenX: number) => tab.act('mousemove', { screenX, screenY: 1 });
-    move(1);
-    move(1);
-    expect(sent('activity')).toHaveLength(0);
-    move(2);
-    expect(sent('activity')).toHaveLength(1);
-    await pass(20_000);
-    move(2);
-    expect(sent('activity')).toHaveLength(1);
-    move(3);
-    expect(sent('activity')).toHaveLength(2);
-  });
-
-  it('is no scrolling by itself, only what an input brings about', async () => {
-    tab.act('scroll');
-    expect(sent('activity')).toHaveLength(0);
-    tab.show('hidden');
-    tab.act('wheel');
-    tab.document.visibilityState = 'visible';
-    await pass(900);
-    tab.act('scroll');
-    expect(sent('activity')).toHaveLength(1);
-    await pass(20_000);
-    tab.act('scroll');
-    expect(sent('activity')).toHaveLength(1);
-  });
-
-  it('is nothing that a script sends', () => {
-    for (const type of ['keydown', 'scroll']) tab.window.dispatchEvent(new Event(type));
-    tab.document.dispatchEvent(new Event('visibilitychange'));
-    expect(sent('activity')).toHaveLength(0);
-  });
-
-  it('is heard while capturing and without keeping the page from scrolling', () => {
-    const listen = vi.spyOn(tab.window, 'addEventListener');
-    tab.vigil.stop();
-    tab.vigil.start();
-    expect(listen.mock.calls.find(([type]) => type === 'wheel')![2]).toEqual({ capture: true, passive: true });
-  });
-
-  it('waits for a connection', async () => {
-    server.closeAll(4000);
-    await pass(20);
-    tab.act();
-    expect(sent('activity')).toHaveLength(0);
-    await pass(1_000);
-    tab.act();
-    expect(sent('activity')).toHaveLength(1);
-  });
-
-  it('is of no interest after the end', async () => {
-    tab.vigil.stop();
-    tab.act();
-    await pass(100);
-    expect(sent('activity')).toHaveLength(0);
   });
 });

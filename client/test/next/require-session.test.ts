@@ -106,6 +106,9 @@ describe('a live session', () => {
     vi.stubEnv('VIGIL_URL', '');
     await expect(requireSession(from(ana))).rejects.toThrow(TypeError);
     for (const maxAge of [-1, 1.5, NaN, Infinity]) await expect(requireSession(from(ana), { url, maxAge })).rejects.toThrow(TypeError);
+    for (const wrong of ['vigil.example.com', 'localhost:8080', '/vigil', 'ftp://vigil.example.com']) {
+      await expect(requireSession(from(ana), { url: wrong }), wrong).rejects.toThrow(TypeError);
+    }
     expect(asked).toHaveLength(0);
   });
 });
@@ -134,6 +137,9 @@ describe('the token', () => {
     ['a cookie that does not count', { cookie: 'vigil_token=c.o.k' }, { cookie: false as const }],
     ['another scheme', { authorization: 'Basic dTpw' }, {}],
     ['two at once', { authorization: 'Bearer a.b.c, Bearer d.e.f' }, {}],
+    ['two at once, for which no cookie stands in', { authorization: 'Bearer a.b.c, Bearer d.e.f', cookie: 'vigil_token=c.o.k' }, {}],
+    ['an empty header, for which no cookie stands in', { authorization: 'Bearer', cookie: 'vigil_token=c.o.k' }, {}],
+    ['a header that is no token', { authorization: 'Bearer é' }, {}],
   ])('is missing in %s, which takes no question', async (_, headers, options) => {
     const error = await refused(headers as Record<string, string>, options);
     expect(error).toMatchObject({ status: 401, code: 'token_missing' });

@@ -70,6 +70,23 @@ test('the page ends its own session, and that is no error', async () => {
   expect(server.requests).toHaveLength(asked + 1); // to end it
 });
 
+test('a list that is not answered fails in the end, and comes with the next connection', async () => {
+  server.begin(browser.signIn!);
+  const shown = show(() => ({ ...useVigil(), list: useSessions() }));
+  tab.vigil.start();
+  await act(() => pass(25));
+  server.silent = true; // before the list is asked for
+  await act(() => pass(29_000));
+  expect(server.requests).toHaveLength(0);
+  expect(shown.current.list).toMatchObject({ loading: true, error: null });
+  await act(() => pass(3_000));
+  expect(shown.current.list).toMatchObject({ loading: false, error: { code: 'unavailable' } });
+  server.silent = false;
+  await act(() => pass(60_000));
+  expect(shown.current).toMatchObject({ status: 'live', list: { loading: false, error: null } });
+  expect(shown.current.list.sessions).toHaveLength(1);
+});
+
 test('a re-authentication on the way is a new session, and the operation goes through', async () => {
   const shown = show(() => ({
     ...useVigil(),

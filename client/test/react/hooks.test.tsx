@@ -106,6 +106,31 @@ test('operations at the same time share one', async () => {
   await expect(again).resolves.toBe(3);
 });
 
+test('an operation that is refused after another one has asked is only run once more', async () => {
+  const reauthenticate = vi.fn(async () => {});
+  const { result } = recentAuth(reauthenticate);
+  let refuse!: (error: Error) => void;
+  const slow = vi.fn(async () => 'slow').mockReturnValueOnce(new Promise((_, reject) => (refuse = reject)));
+  const quick = vi.fn(async () => 'quick').mockRejectedValueOnce(tooOld(300));
+  const late = result.current(slow);
+  await expect(result.current(quick)).resolves.toBe('quick');
+  refuse(tooOld(300)); // what the sign-in before is answered with
+  await expect(late).resolves.toBe('slow');
+  expect(reauthenticate).toHaveBeenCalledOnce();
+});
+
+test('one that was refused meanwhile is asked for after all where the first has changed their mind', async () => {
+  const reauthenticate = vi.fn(async () => {}).mockRejectedValueOnce(new Error('cancelled'));
+  const { result } = recentAuth(reauthenticate);
+  let refuse!: (error: Error) => void;
+  const slow = vi.fn(async () => 'slow').mockReturnValueOnce(new Promise((_, reject) => (refuse = reject)));
+  const late = result.current(slow);
+  await expect(result.current(() => Promise.reject(tooOld(300)))).rejects.toThrow('cancelled');
+  refuse(tooOld(300));
+  await expect(late).resolves.toBe('slow');
+  expect(reauthenticate).toHaveBeenCalledTimes(2);
+});
+
 test('is one function, which calls the latest callback', async () => {
   const [first, second] = [vi.fn(async () => {}), vi.fn(async () => {})];
   const { result, rerender } = recentAuth(first);

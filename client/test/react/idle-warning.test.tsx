@@ -77,6 +77,21 @@ test('after a sleep shows what is left then', () => {
   expect(result.current.remaining).toBe(28_000);
 });
 
+test('goes on when the clock has jumped, and the server has put it right', () => {
+  const client = new FakeVigil();
+  const { result } = renderHook(useIdleWarning, { wrapper: around(client) });
+  open(client, 120_000);
+  vi.setSystemTime(Date.now() + 3_600_000);
+  pass(1000);
+  expect(result.current.remaining).toBe(0);
+  client.offset = -3_600_000;
+  act(() => client.set({ offset: client.offset }));
+  expect(result.current.remaining).toBe(119_000);
+  pass(1000);
+  expect(result.current.remaining).toBe(118_000);
+  expect(vi.getTimerCount()).toBe(1);
+});
+
 test('two components show the same', () => {
   const client = new FakeVigil();
   const { result } = renderHook(() => [useIdleWarning(), useIdleWarning()], { wrapper: around(client) });
