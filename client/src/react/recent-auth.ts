@@ -12,7 +12,7 @@ import { useProvided } from './provider.js';
  *
  * `reauthenticate` signs the user in again (Firebase's `reauthenticateWithCredential`, say) and resolves when that is done. If it
  * rejects, because the user has changed their mind, or if the new sign-in cannot be registered, the operation rejects with the
- * same. A sign-in that is spent (`maxAge` 0) is past this: the session is over.
+ * same. An operation that one person has asked for never runs as another: it rejects as it did. A sign-in that is spent (`maxAge` 0) is past this: the session is over.
  *
  * @returns A function that stays the same.
  * @throws Error without a {@link VigilProvider}, whose client has to be started.
@@ -32,6 +32,7 @@ export function useRecentAuth(reauthenticate: (maxAge: number) => Promise<void>)
   return useCallback(
     async (operation) => {
       const before = done.current;
+      const user = client.getState().session?.userId;
       try {
         return await operation();
       } catch (error) {
@@ -47,6 +48,7 @@ export function useRecentAuth(reauthenticate: (maxAge: number) => Promise<void>)
             .finally(() => (pending.current = null));
           await pending.current;
         }
+        if (user && client.getState().session?.userId !== user) throw error; // somebody else sits here by now
         return operation();
       }
     },

@@ -3,7 +3,7 @@ import { act, cleanup, renderHook } from '@testing-library/react';
 import { afterEach, expect, test, vi } from 'vitest';
 import { VigilError } from '../../src/core/error.js';
 import { useRecentAuth, useSecurityAlerts } from '../../src/react/index.js';
-import { FakeVigil } from './fake.js';
+import { aSession, FakeVigil } from './fake.js';
 import { around } from './setup.js';
 
 afterEach(cleanup);
@@ -157,4 +157,16 @@ test('alerts reach the latest listener, once, until it is gone', () => {
   act(() => client.emit('alert', alert));
   expect(second).toHaveBeenCalledOnce();
   expect(client.listening).toBe(0);
+});
+
+test('an operation that one person has asked for never runs as the next', async () => {
+  const client = new FakeVigil();
+  client.live();
+  const operation = vi.fn(async () => 'done').mockRejectedValueOnce(tooOld(300));
+  const { result } = recentAuth(async () => {
+    client.set({ status: 'ended', session: null });
+    client.live(aSession('theirs', { userId: 'bob' }));
+  }, client);
+  await expect(result.current(operation)).rejects.toMatchObject({ code: 'reauth_required' });
+  expect(operation).toHaveBeenCalledOnce();
 });
