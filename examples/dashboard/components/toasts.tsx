@@ -11,6 +11,8 @@ import { useWords } from '@/lib/i18n';
 const HOLD = 2000; // milliseconds: longer than it takes to hear that a sign-in has replaced another
 const ALERT = 30_000; // milliseconds that an alert stays
 
+const nameOf = (id: string) => `started-${id}`;
+
 /** Says at once when somebody signs in elsewhere, and what is unusual about it. */
 export function Toasts() {
   const { t } = useWords();
@@ -19,7 +21,7 @@ export function Toasts() {
 
   const tell = useEffectEvent((session: Session) => {
     notifications.show({
-      id: `started-${session.id}`,
+      id: nameOf(session.id),
       color: 'iris',
       icon: <IconDeviceLaptop size={18} aria-hidden />,
       title: t.toasts.started,
@@ -29,21 +31,27 @@ export function Toasts() {
 
   useEffect(() => {
     // A password that is confirmed elsewhere is a sign-in, too, and the next thing heard is that it has taken the place of the one there.
-    const held: ReturnType<typeof setTimeout>[] = [];
+    let latest: { id: string; timer: ReturnType<typeof setTimeout> } | undefined;
+    const timers = new Set<ReturnType<typeof setTimeout>>();
     const off = [
       client.on('started', ({ session }) => {
-        held.push(setTimeout(() => {
-          held.shift();
+        const timer = setTimeout(() => {
+          timers.delete(timer);
           tell(session);
-        }, HOLD));
+        }, HOLD);
+        timers.add(timer);
+        latest = { id: session.id, timer };
       }),
       client.on('closed', ({ reason }) => {
-        if (reason === 'replaced') clearTimeout(held.pop());
+        if (reason !== 'replaced' || !latest) return;
+        clearTimeout(latest.timer);
+        notifications.hide(nameOf(latest.id)); // on a slow line it may be there already
+        latest = undefined;
       }),
     ];
     return () => {
       for (const stop of off) stop();
-      held.forEach(clearTimeout);
+      timers.forEach(clearTimeout);
     };
   }, [client]);
 
