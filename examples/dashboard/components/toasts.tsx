@@ -8,7 +8,8 @@ import { useEffect, useEffectEvent } from 'react';
 import { useFormat } from '@/lib/format';
 import { useWords } from '@/lib/i18n';
 
-const HOLD = 2000; // milliseconds: longer than it takes to hear that a sign-in has replaced another
+const HOLD = 2000; // milliseconds: longer than it mostly takes to hear that a sign-in has replaced another
+const TOGETHER = 5000; // milliseconds between the two at most
 const ALERT = 30_000; // milliseconds that an alert stays
 
 const nameOf = (id: string) => `started-${id}`;
@@ -30,23 +31,28 @@ export function Toasts() {
   });
 
   useEffect(() => {
-    // A password that is confirmed elsewhere is a sign-in, too, and the next thing heard is that it has taken the place of the one there.
-    let latest: { id: string; timer: ReturnType<typeof setTimeout> } | undefined;
-    const timers = new Set<ReturnType<typeof setTimeout>>();
+    // A password that is confirmed elsewhere is a sign-in, too, and takes the place of the one there. The two are told in any order.
+    let latest = { id: '', at: -Infinity };
+    let replaced = -Infinity; // when one was whose successor has not been told of yet
+    const recently = (at: number) => performance.now() - at < TOGETHER;
+    const timers = new Map<string, ReturnType<typeof setTimeout>>();
     const off = [
       client.on('started', ({ session }) => {
-        const timer = setTimeout(() => {
-          timers.delete(timer);
-          tell(session);
-        }, HOLD);
-        timers.add(timer);
-        latest = { id: session.id, timer };
+        const expected = recently(replaced);
+        replaced = -Infinity;
+        if (expected) return;
+        latest = { id: session.id, at: performance.now() };
+        timers.set(session.id, setTimeout(() => tell(session), HOLD));
       }),
       client.on('closed', ({ reason }) => {
-        if (reason !== 'replaced' || !latest) return;
-        clearTimeout(latest.timer);
-        notifications.hide(nameOf(latest.id)); // on a slow line it may be there already
-        latest = undefined;
+        if (reason !== 'replaced') return;
+        if (recently(latest.at)) {
+          clearTimeout(timers.get(latest.id));
+          notifications.hide(nameOf(latest.id)); // on a slow line it may be there already
+        } else {
+          replaced = performance.now();
+        }
+        latest.at = -Infinity;
       }),
     ];
     return () => {
