@@ -124,6 +124,9 @@ export const test = base.extend<{ settings: Settings; inParts: boolean; service:
 const lastSignIn = new Map<string, number>();
 const second = () => Math.floor(Date.now() / 1000);
 
+/** Waits for another second than now: sign-ins of one second are one session. */
+export const nextSecond = (now = second()) => expect.poll(second, { intervals: [50] }).toBeGreaterThan(now);
+
 /** Fills in the form of the sign-in and sends it, in another second than the account's last time: sign-ins of one second are one session. */
 export async function fillIn(page: Page, account: Account, t: Dictionary = en): Promise<void> {
   await submit(page, account, t);
@@ -135,7 +138,7 @@ export async function fillIn(page: Page, account: Account, t: Dictionary = en): 
 export async function submit(page: Page, account: Account, t: Dictionary = en): Promise<void> {
   await page.getByLabel(t.signIn.email, { exact: true }).fill(account.email);
   await page.getByLabel(t.signIn.password, { exact: true }).fill(account.password);
-  await expect.poll(second, { intervals: [50] }).toBeGreaterThan(lastSignIn.get(account.email) ?? 0);
+  await nextSecond(lastSignIn.get(account.email) ?? 0);
   await page.getByRole('button', { name: t.signIn.submit, exact: true }).click();
 }
 

@@ -1,4 +1,4 @@
-import { admin, ana, en, expect, expectEnded, fillIn, sessionsOf, signIn, test } from '../support/test.ts';
+import { admin, ana, en, expect, expectEnded, fillIn, nextSecond, sessionsOf, signIn, test } from '../support/test.ts';
 import { visit, visitors } from '../support/visitors.ts';
 import type { Page } from '@playwright/test';
 
@@ -85,6 +85,7 @@ test.describe('with a sign-in that is recent enough', () => {
     await expect(elsewhere.locator(`[data-session="${session.id}"]`)).toBeVisible();
     await expect(sessionsOf(elsewhere)).toHaveCount(2);
 
+    await nextSecond();
     await visit({ site }, visitors(ana)[0]!);
     await expect(told).toHaveCount(1);
     await expect(elsewhere.getByText('Safari 18 on iOS 18')).toHaveCount(2); // the toast is of this one, as is the line in the list
