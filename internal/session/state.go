@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,20 +36,21 @@ type states struct {
 
 	flights singleflight.Group
 	changes atomic.Uint64 // the last value of any state's changes: none is ever used twice
-	mu      sync.Mutex
+	mu      sync.RWMutex
 	known   map[UserID]*state
 }
 
 // state is what is known about one user.
 type state struct {
 	mu        sync.Mutex
+	born      uint64 // the first value of changes
 	changes   uint64 // changes with all that contradicts knowledge: what was read under another value is not kept
 	account   Account
 	checked   time.Time // local time at which the account was asked about, zero if it was not
 	doubted   uint64    // the changes that came with the last notice about the account: what was asked before is not kept
-	user      User
+	user      *User     // nil if nothing has been said about it
 	userKnown bool
-	sessions  map[ID]Session
+	sessions  []*packed
 	missing   map[ID]time.Time // local time at which no session was found
 }
 
@@ -56,7 +58,17 @@ func newStates(store Store, users Users, accounts Accounts, meter Meter) *states
 	return &states{store: store, users: users, accounts: accounts, meter: meter, known: make(map[UserID]*state)}
 }
 
+// peek returns what is known about a user, nil if nothing is.
+func (st *states) peek(uid UserID) *state {
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	return st.known[uid]
+}
+
 func (st *states) of(uid UserID) *state {
+	if u := st.peek(uid); u != nil {
+		return u
+	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	u, ok := st.known[uid]
@@ -67,33 +79,65 @@ func (st *states) of(uid UserID) *state {
 			}
 			delete(st.known, other)
 		}
-		u = &state{changes: st.changes.Add(1), sessions: make(map[ID]Session), missing: make(map[ID]time.Time)}
+		born := st.changes.Add(1)
+		u = &state{born: born, changes: born}
 		st.known[uid] = u
 	}
 	return u
 }
 
+// find returns where a session is remembered, and false if it is not. The caller holds u.mu.
+func (u *state) find(id ID) (int, bool) {
+	i := slices.IndexFunc(u.sessions, func(p *packed) bool { return p.id == id })
+	return i, i >= 0
+}
+
+// remember keeps a session of the user's. The caller holds u.mu.
+func (u *state) remember(s Session) {
+	i, ok := u.find(s.ID)
+	switch {
+	case ok:
+		u.sessions[i] = pack(s)
+	case len(u.sessions) >= maxUserSessions:
+		u.sessions = []*packed{pack(s)}
+	default:
+		u.sessions = append(u.sessions, pack(s))
+	}
+}
+
+// said is what has been said about the user. The caller holds u.mu.
+func (u *state) said() User {
+	if u.user == nil {
+		return User{}
+	}
+	return *u.user
+}
+
+// say keeps what is said about the user: of most users nothing is. The caller holds u.mu.
+func (u *state) say(about User) {
+	if u.user = &about; about == (User{ID: about.ID}) {
+		u.user = nil
+	}
+}
+
 // Apply is the states' subscription to the [Inbox].
 func (st *states) Apply(n Notice) {
-	st.mu.Lock()
-	u, ok := st.known[n.UserID]
-	st.mu.Unlock()
-	if !ok {
+	u := st.peek(n.UserID)
+	if u == nil {
 		return
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.changes = st.changes.Add(1)
-	for id, s := range u.sessions {
-		if n.Concerns(s.UserID, id, s.AuthTime) {
-			delete(u.sessions, id)
-		}
-	}
+	u.sessions = slices.DeleteFunc(u.sessions, func(p *packed) bool { return n.Concerns(n.UserID, p.id, fromMicro(p.authTime)) })
 	for _, id := range n.SessionIDs {
 		delete(u.missing, id)
 	}
 	if n.Kind == NoticeEnded && !n.Before.IsZero() {
-		u.user.RevokedAt, u.userKnown = later(u.user.RevokedAt, n.Before), false // there is more to it: who must not come back
+		about := u.said()
+		about.RevokedAt = later(about.RevokedAt, n.Before)
+		u.say(about)
+		u.userKnown = false // there is more to it: who must not come back
 	}
 	if n.Kind == NoticeClaims || n.Reason == ReasonUserDisabled || n.Reason == ReasonUserDeleted {
 		u.checked, u.doubted, u.userKnown = time.Time{}, u.changes, false
@@ -114,8 +158,8 @@ func (st *states) Put(s Session) {
 	u := st.of(s.UserID)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if old, ok := u.sessions[s.ID]; ok && s.Version.After(old.Version) {
-		u.sessions[s.ID] = s
+	if i, ok := u.find(s.ID); ok && s.Version.After(u.sessions[i].version) {
+		u.sessions[i] = pack(s)
 	}
 }
 
@@ -124,27 +168,53 @@ func (st *states) Newer(s Session) Session {
 	u := st.of(s.UserID)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if known, ok := u.sessions[s.ID]; ok && known.Version.After(s.Version) {
-		return known
+	if i, ok := u.find(s.ID); ok && u.sessions[i].version.After(s.Version) {
+		u.sessions[i].unpack(s.UserID, &s)
 	}
 	return s
+}
+
+// Known writes the session of a sign-in into s, and reports whether all that there is to know about account and sign-in is in memory, and
+// lets it pass. Otherwise there is something to ask, or to say.
+func (st *states) Known(id *Identity, maxAge time.Duration, s *Session) bool {
+	u := st.peek(id.UserID)
+	if u == nil {
+		return false
+	}
+	u.mu.Lock()
+	passes := u.userKnown && (u.user == nil || u.user.Gone() == "" && !u.user.Revoked(id.AuthTime)) &&
+		u.fresh(maxAge) && u.account.Gone() == "" && !u.account.Revoked(id.IssuedAt)
+	var known *packed
+	if i, ok := u.find(id.SessionID); ok {
+		known = u.sessions[i]
+	}
+	u.mu.Unlock()
+	if !passes || known == nil {
+		return false
+	}
+	known.unpack(id.UserID, s)
+	return true
 }
 
 // User returns when the user was last revoked, from memory where it is known; fresh asks the store.
 func (st *states) User(ctx context.Context, uid UserID, fresh bool) (User, error) {
 	u := st.of(uid)
-	return load(ctx, st, u, st.key("user", string(uid), fresh), storeTimeout,
-		func() (User, bool) {
-			known := u.userKnown && u.user.Gone() == "" // what is pending is about to be done
-			if !fresh {
-				st.meter.CacheAsked("user", known)
-			}
-			return u.user, known && !fresh
-		},
+	known := func() (User, bool) {
+		about := u.said()
+		return about, !fresh && u.userKnown && about.Gone() == "" // what is pending is about to be done
+	}
+	if !fresh {
+		u.mu.Lock()
+		_, ok := known()
+		u.mu.Unlock()
+		st.meter.CacheAsked("user", ok)
+	}
+	return load(ctx, st, u, st.key("user", string(uid), fresh), storeTimeout, known,
 		func(ctx context.Context) (User, error) { return st.users.User(ctx, uid) },
 		func(read User) User {
-			read.RevokedAt = later(read.RevokedAt, u.user.RevokedAt)
-			u.user, u.userKnown = read, true
+			read.RevokedAt = later(read.RevokedAt, u.said().RevokedAt)
+			u.say(read)
+			u.userKnown = true
 			return read
 		})
 }
@@ -180,33 +250,40 @@ func (u *state) learn(a lookedUp) Account {
 func (st *states) Account(ctx context.Context, uid UserID, maxAge time.Duration) (Account, error) {
 	u := st.of(uid)
 	u.mu.Lock()
-	known, checked, doubted := u.account, u.checked, u.doubted
+	known, fresh, doubted := u.account, u.fresh(maxAge), u.doubted
 	u.mu.Unlock()
-	if known.Missing { // it may be created at any moment
-		maxAge = min(maxAge, missingPause)
-	}
-	fresh := !checked.IsZero() && time.Since(checked) < maxAge
 	if maxAge > 0 {
 		st.meter.CacheAsked("account", fresh)
 	}
 	if fresh {
 		return known, nil
 	}
-	answer, err := fly(ctx, st, fmt.Sprint(st.key("account", string(uid), maxAge == 0), "/", doubted), identityTimeout,
-		func(ctx context.Context) (lookedUp, error) {
+	return fly(ctx, st, fmt.Sprint(st.key("account", string(uid), maxAge == 0), "/", u.born, "/", doubted), identityTimeout,
+		func(ctx context.Context) (Account, error) {
+			u.mu.Lock()
+			known, fresh := u.account, u.fresh(maxAge) // another flight has landed since
+			u.mu.Unlock()
+			if fresh {
+				return known, nil
+			}
 			asked := st.ask()
 			a, err := st.accounts.Account(ctx, uid)
-			if err == nil {
-				st.found(ctx, a)
+			if err != nil {
+				return Account{}, err
 			}
-			return lookedUp{a, asked}, err
+			st.found(ctx, a)
+			u.mu.Lock()
+			defer u.mu.Unlock()
+			return u.learn(lookedUp{a, asked}), nil
 		})
-	if err != nil {
-		return Account{}, err
+}
+
+// fresh reports whether the account has been asked about at most maxAge ago. The caller holds u.mu.
+func (u *state) fresh(maxAge time.Duration) bool {
+	if u.account.Missing { // it may be created at any moment
+		maxAge = min(maxAge, missingPause)
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.learn(answer), nil
+	return !u.checked.IsZero() && time.Since(u.checked) < maxAge
 }
 
 // Checked reports whether the account has been asked about at most maxAge ago.
@@ -236,12 +313,12 @@ func (st *states) PutAccount(a Account, asked question) {
 // missingPause is how often, at most, the session of a sign-in is looked for that has none.
 const missingPause = time.Second
 
-// Session returns a session, from memory where it is known. It fails with not_found. That there is none cannot be known from
+// Session returns a user's session, from memory where it is known. It fails with not_found. That there is none cannot be known from
 // memory, since another instance may have created it; so whoever asks again soon waits, and all who wait share one read.
 func (st *states) Session(ctx context.Context, uid UserID, id ID) (Session, error) {
 	u := st.of(uid)
 	u.mu.Lock()
-	_, known := u.sessions[id]
+	_, known := u.find(id)
 	since, missing := u.missing[id]
 	u.mu.Unlock()
 	st.meter.CacheAsked("session", known)
@@ -251,13 +328,19 @@ func (st *states) Session(ctx context.Context, uid UserID, id ID) (Session, erro
 		}
 	}
 	s, err := load(ctx, st, u, st.key("session", string(id), false), storeTimeout,
-		func() (Session, bool) { s, ok := u.sessions[id]; return s, ok },
+		func() (s Session, ok bool) {
+			i, ok := u.find(id)
+			if ok {
+				u.sessions[i].unpack(uid, &s)
+			}
+			return s, ok
+		},
 		func(ctx context.Context) (Session, error) { return st.store.Session(ctx, id) },
 		func(read Session) Session {
-			if len(u.sessions) >= maxUserSessions {
-				clear(u.sessions)
+			if read.UserID == uid { // as it should be
+				read.UserID, read.ID = uid, id // one copy of the texts is enough
+				u.remember(read)
 			}
-			u.sessions[id] = read
 			return read
 		})
 	u.mu.Lock()
@@ -268,6 +351,9 @@ func (st *states) Session(ctx context.Context, uid UserID, id ID) (Session, erro
 	}
 	if len(u.missing) >= maxUserSessions {
 		clear(u.missing)
+	}
+	if u.missing == nil {
+		u.missing = make(map[ID]time.Time)
 	}
 	u.missing[id] = localNow()
 	return s, err
@@ -306,7 +392,7 @@ func (st *states) Drop(s Session) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.changes = st.changes.Add(1)
-	delete(u.sessions, s.ID)
+	u.sessions = slices.DeleteFunc(u.sessions, func(p *packed) bool { return p.id == s.ID })
 }
 
 // Doubt has the sessions of a user read again.
@@ -315,7 +401,7 @@ func (st *states) Doubt(uid UserID) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.changes = st.changes.Add(1)
-	clear(u.sessions)
+	u.sessions = nil
 }
 
 // Clear forgets everything.
@@ -346,15 +432,26 @@ func load[T any](ctx context.Context, st *states, u *state, key string, timeout 
 		if ok {
 			return v, nil
 		}
-		v, err := fly(ctx, st, fmt.Sprint(key, "/", changes), timeout, read)
+		v, err := fly(ctx, st, fmt.Sprint(key, "/", changes), timeout, func(ctx context.Context) (T, error) {
+			u.mu.Lock()
+			v, ok := known() // another flight has landed since
+			u.mu.Unlock()
+			if ok {
+				return v, nil
+			}
+			v, err := read(ctx)
+			u.mu.Lock()
+			defer u.mu.Unlock()
+			if err == nil && u.changes == changes {
+				v = keep(v)
+			}
+			return v, err
+		})
 		if err != nil {
 			return v, err
 		}
 		u.mu.Lock()
 		current := u.changes == changes
-		if current {
-			v = keep(v)
-		}
 		u.mu.Unlock()
 		if current {
 			return v, nil
