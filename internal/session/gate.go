@@ -77,12 +77,12 @@ func (g *Gate) Enter(ctx context.Context, id Identity, from Origin) (a Admission
 // or said. It looks at the same things as the rest of [Gate.Enter], all of one moment.
 func (g *Gate) glance(id *Identity, from *Origin, s *Session) bool {
 	r := g.registry
-	if !r.inbox.Current() || !r.states.Known(id, r.settings.UserStateTTL, s) {
+	now, local := r.clock.read()
+	if !r.inbox.currentAt(local) || !r.states.Known(id, local, r.settings.UserStateTTL, s) {
 		return false
 	}
-	s.LastActive = r.activity.Last(*s)
-	phase, _ := r.settings.Phase(*s, r.clock.Now())
-	if !phase.Live() || !r.settings.atHome(s.Networks, from.IP) {
+	s.LastActive = r.activity.last(s.ID, s.LastActive)
+	if phase, _ := r.settings.phase(s, now); !phase.Live() || !r.settings.atHome(&s.Networks, from.IP) {
 		return false
 	}
 	for _, cache := range [...]string{"account", "user", "session"} {

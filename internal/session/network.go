@@ -28,7 +28,7 @@ func family(ip netip.Addr) int {
 }
 
 // network is the network of an address, the zero Prefix for none.
-func (p Policy) network(ip netip.Addr) netip.Prefix {
+func (p *Policy) network(ip netip.Addr) netip.Prefix {
 	bits := p.IPv6
 	if ip.Is4() {
 		bits = p.IPv4
@@ -52,7 +52,7 @@ func (p Policy) networksOf(ip netip.Addr) (n Networks) {
 // is asked only if the answer depends on it.
 func (p Policy) judgeNetwork(s Session, from Origin, now time.Time) (verdict, Networks) {
 	networks := s.Networks
-	if p.atHome(networks, from.IP) {
+	if p.atHome(&networks, from.IP) {
 		return networkSame, networks
 	}
 	own := &networks[family(from.IP)]
@@ -66,8 +66,8 @@ func (p Policy) judgeNetwork(s Session, from Origin, now time.Time) (verdict, Ne
 }
 
 // atHome reports whether nothing is to be said about an address from which a session of these networks is used.
-func (p Policy) atHome(networks Networks, ip netip.Addr) bool {
-	if p.IPPolicy == IPOff || p.IPPolicy == "" || !ip.IsValid() || networks == (Networks{}) {
+func (p *Policy) atHome(networks *Networks, ip netip.Addr) bool {
+	if p.IPPolicy == IPOff || p.IPPolicy == "" || !ip.IsValid() || *networks == (Networks{}) {
 		return true
 	}
 	trusted := networks[:]
@@ -78,7 +78,7 @@ func (p Policy) atHome(networks Networks, ip netip.Addr) bool {
 }
 
 // within reports whether an address is in a network that is known, also where what counts as one has been widened since.
-func (p Policy) within(known netip.Prefix, ip netip.Addr) bool {
+func (p *Policy) within(known netip.Prefix, ip netip.Addr) bool {
 	if known.Contains(ip) {
 		return true
 	}

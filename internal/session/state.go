@@ -175,15 +175,15 @@ func (st *states) Newer(s Session) Session {
 }
 
 // Known writes the session of a sign-in into s, and reports whether all that there is to know about account and sign-in is in memory, and
-// lets it pass. Otherwise there is something to ask, or to say.
-func (st *states) Known(id *Identity, maxAge time.Duration, s *Session) bool {
+// lets it pass at now, a local time. Otherwise there is something to ask, or to say.
+func (st *states) Known(id *Identity, now time.Time, maxAge time.Duration, s *Session) bool {
 	u := st.peek(id.UserID)
 	if u == nil {
 		return false
 	}
 	u.mu.Lock()
 	passes := u.userKnown && (u.user == nil || u.user.Gone() == "" && !u.user.Revoked(id.AuthTime)) &&
-		u.fresh(maxAge) && u.account.Gone() == "" && !u.account.Revoked(id.IssuedAt)
+		u.fresh(now, maxAge) && u.account.Gone() == "" && !u.account.Revoked(id.IssuedAt)
 	var known *packed
 	if i, ok := u.find(id.SessionID); ok {
 		known = u.sessions[i]
@@ -250,7 +250,7 @@ func (u *state) learn(a lookedUp) Account {
 func (st *states) Account(ctx context.Context, uid UserID, maxAge time.Duration) (Account, error) {
 	u := st.of(uid)
 	u.mu.Lock()
-	known, fresh, doubted := u.account, u.fresh(maxAge), u.doubted
+	known, fresh, doubted := u.account, u.fresh(localNow(), maxAge), u.doubted
 	u.mu.Unlock()
 	if maxAge > 0 {
 		st.meter.CacheAsked("account", fresh)
@@ -261,7 +261,7 @@ func (st *states) Account(ctx context.Context, uid UserID, maxAge time.Duration)
 	return fly(ctx, st, fmt.Sprint(st.key("account", string(uid), maxAge == 0), "/", u.born, "/", doubted), identityTimeout,
 		func(ctx context.Context) (Account, error) {
 			u.mu.Lock()
-			known, fresh := u.account, u.fresh(maxAge) // another flight has landed since
+			known, fresh := u.account, u.fresh(localNow(), maxAge) // another flight has landed since
 			u.mu.Unlock()
 			if fresh {
 				return known, nil
@@ -278,12 +278,12 @@ func (st *states) Account(ctx context.Context, uid UserID, maxAge time.Duration)
 		})
 }
 
-// fresh reports whether the account has been asked about at most maxAge ago. The caller holds u.mu.
-func (u *state) fresh(maxAge time.Duration) bool {
+// fresh reports whether the account has been asked about at most maxAge before now, a local time. The caller holds u.mu.
+func (u *state) fresh(now time.Time, maxAge time.Duration) bool {
 	if u.account.Missing { // it may be created at any moment
 		maxAge = min(maxAge, missingPause)
 	}
-	return !u.checked.IsZero() && time.Since(u.checked) < maxAge
+	return !u.checked.IsZero() && now.Sub(u.checked) < maxAge
 }
 
 // Checked reports whether the account has been asked about at most maxAge ago.
