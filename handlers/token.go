@@ -47,9 +47,10 @@ type tokenView struct {
 
 func (a *api) tokenInfo(c echo.Context, id session.Identity) error {
 	window := a.Registry.Settings().ReauthMaxAge
+	token, _ := bearer(c.Request().Header) // it has been let in
 	v := tokenView{
 		UserID: id.UserID, IssuedAt: id.IssuedAt.Unix(), ExpiresAt: id.ExpiresAt.Unix(), AuthTime: id.AuthTime.Unix(),
-		SignInProvider: id.SignInProvider, Claims: id.Claims,
+		SignInProvider: id.SignInProvider, Claims: a.Gate.Claims(token),
 		RecentAuth: session.Recent(id.AuthTime, a.Registry.Now(), window), ReauthMaxAge: int64(window / time.Second),
 	}
 	if v.Claims == nil {

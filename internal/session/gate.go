@@ -45,6 +45,9 @@ func (g *Gate) Authenticate(ctx context.Context, token string) (Identity, error)
 	return id, err
 }
 
+// Claims returns all that a token says. It must have passed the gate.
+func (g *Gate) Claims(token string) map[string]any { return g.verifier.Claims(token) }
+
 // Admit lets a token pass whose session is live and, as the IP policy has it, used from where it may be. Beyond
 // [Gate.Authenticate]'s errors it fails with session_required, session_ended and ip_changed; even then the admission
 // tells the identity.
@@ -181,6 +184,7 @@ func (g *Gate) verify(ctx context.Context, token string, key tokenKey) (Identity
 		defer cancel()
 		id, err := g.verifier.Verify(ctx, token)
 		if err == nil {
+			id.Claims = g.registry.worthwhile(id.Claims)
 			g.tokens.Put(key, id, g.registry.clock.Now())
 		}
 		return id, err
