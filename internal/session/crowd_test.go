@@ -21,21 +21,23 @@ type crowd struct {
 	*memory.Store
 	tokens []string
 	from   []session.Origin // of the token
-	before func()           // is called before an account, a token or a session is looked up
-	verified,
-	lookedUp,
-	read atomic.Int64
+	slow   func()           // comes between an answer and whoever has asked for it
+	// How often tokens have been verified, accounts looked up, sessions and users read.
+	verified, lookedUp, sessions, users atomic.Int64
 }
 
-// The token of a directory, made as long as Firebase's.
+// tokenTail makes a directory's tokens as long as Firebase's.
 const tokenTail = "_"
 
 func lengthen(token string) string { return token + strings.Repeat(tokenTail, 1000-len(token)) }
 
+// short is the directory's own form of the nth token.
+func (c *crowd) short(n int) string { return strings.TrimRight(c.tokens[n], tokenTail) }
+
 // newCrowd signs in so many users, who get so many tokens each, of one session.
 func newCrowd(tb testing.TB, users, tokens int) *crowd {
 	tb.Helper()
-	c := &crowd{Directory: sessiontest.NewDirectory(), Store: memory.Open(session.NewClock()), before: func() {}}
+	c := &crowd{Directory: sessiontest.NewDirectory(), Store: memory.Open(session.NewClock()), slow: func() {}}
 	registry, _, _ := c.open()
 	for n := range users {
 		token := c.SignIn(session.UserID(fmt.Sprintf("crowd%023d", n)))
@@ -81,7 +83,6 @@ func (c *crowd) admit(tb testing.TB, gate *session.Gate, n int) session.Admissio
 
 // Verify implements [session.Verifier]. The claims are decoded for every token, as a verifier does.
 func (c *crowd) Verify(ctx context.Context, token string) (session.Identity, error) {
-	c.before()
 	c.verified.Add(1)
 	id, err := c.Directory.Verify(ctx, strings.TrimRight(token, tokenTail))
 	if err == nil {
@@ -92,23 +93,24 @@ func (c *crowd) Verify(ctx context.Context, token string) (session.Identity, err
 		err = json.Unmarshal([]byte(claims), &id.Claims)
 		id.UserID, id.SessionID = session.UserID(id.Claims["sub"].(string)), session.ID(strings.Clone(string(id.SessionID)))
 	}
+	c.slow()
 	return id, err
 }
 
 // Account implements [session.Accounts].
 func (c *crowd) Account(ctx context.Context, uid session.UserID) (session.Account, error) {
-	c.before()
 	c.lookedUp.Add(1)
 	a, err := c.Directory.Account(ctx, uid)
+	c.slow()
 	a.UserID = session.UserID(strings.Clone(string(a.UserID)))
 	return a, err
 }
 
 // Session implements [session.Store]. Every answer is decoded anew, as a store's is.
 func (c *crowd) Session(ctx context.Context, id session.ID) (s session.Session, err error) {
-	c.before()
-	c.read.Add(1)
+	c.sessions.Add(1)
 	stored, err := c.Store.Session(ctx, id)
+	c.slow()
 	if err != nil {
 		return s, err
 	}
@@ -117,4 +119,12 @@ func (c *crowd) Session(ctx context.Context, id session.ID) (s session.Session, 
 		err = json.Unmarshal(data, &s)
 	}
 	return s, err
+}
+
+// User implements [session.Users].
+func (c *crowd) User(ctx context.Context, uid session.UserID) (session.User, error) {
+	c.users.Add(1)
+	u, err := c.Store.User(ctx, uid)
+	c.slow()
+	return u, err
 }

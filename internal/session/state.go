@@ -271,6 +271,7 @@ func (st *states) Account(ctx context.Context, uid UserID, maxAge time.Duration)
 			if err != nil {
 				return Account{}, err
 			}
+			a.UserID = uid // one copy of the text is enough
 			st.found(ctx, a)
 			u.mu.Lock()
 			defer u.mu.Unlock()
