@@ -79,7 +79,7 @@ func New(o Options) http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = a.fail
 	e.IPExtractor = a.proxies.clientIP
-	e.Use(stamp, a.record, recovered, a.unheard, a.cors, whole)
+	e.Use(extend, stamp, a.record, recovered, a.unheard, a.cors, whole)
 	// A group with middleware would answer 404 to a wrong method, so each route gets its own.
 	for _, r := range a.routes() {
 		around := []echo.MiddlewareFunc{r.known, a.timeout}
@@ -98,9 +98,7 @@ type api struct {
 	proxies     proxies
 	warnUnheard sync.Once
 	tally       tally
-	buckets     map[class]*buckets
+	buckets     [classes]*buckets
 	probe       *probe
 	document    []byte
 }
-
-func contextOf(c echo.Context) context.Context { return c.Request().Context() }

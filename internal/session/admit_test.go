@@ -197,3 +197,19 @@ func judgedLate(t *testing.T, decide func(context.Context, *session.Registry, se
 		all.Wait()
 	}
 }
+
+// A revocation of which only the store has told, when it was asked for something else, counts from then on.
+func TestARevocationCountsHoweverItIsLearned(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, _ := w.signIn(i, "ana")
+		w.admit(i, token, "")
+		i.stopFeed()
+		if _, err := w.data.Revoke(w.Context(), session.NewNotice(session.NoticeEnded, "ana", session.ReasonAdminRevoked), session.Decree{}); err != nil {
+			t.Fatal(err)
+		}
+		w.admit(i, token, "") // nobody has told
+		wantCode(t, i.gate.RequireRecent(w.Context(), w.accounts.Identity(token), time.Hour), session.CodeTokenRevoked)
+		w.admit(i, token, session.CodeTokenRevoked)
+	})
+}
