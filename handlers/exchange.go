@@ -15,6 +15,7 @@ import (
 // extended.
 type exchange struct {
 	echo.Context
+	next     echo.HandlerFunc // what the request is for
 	route    *route           // nil where none has matched
 	identity session.Identity // of the caller, zero while unknown
 	patience context.Context  // bounds what the handler waits for, nil outside of it
@@ -22,6 +23,15 @@ type exchange struct {
 	traced bool
 	client netip.Addr
 	hops   int // to the client
+}
+
+// proceed is the end of the chain that all requests pass.
+func proceed(c echo.Context) error {
+	x, ok := c.(*exchange)
+	if !ok {
+		return echo.ErrNotFound
+	}
+	return x.next(c)
 }
 
 // noRoute is that of what matches none.

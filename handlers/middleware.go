@@ -37,11 +37,6 @@ var (
 
 var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// extend has what comes after it work on an [exchange].
-func extend(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error { return next(&exchange{Context: c}) }
-}
-
 // stamp puts on every answer what every answer carries.
 func stamp(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -148,14 +143,14 @@ func (a *api) record(next echo.HandlerFunc) echo.HandlerFunc {
 			return nil
 		}
 		client, _ := a.trace(c)
-		attrs := []slog.Attr{
+		attrs := append(make([]slog.Attr, 0, 10),
 			slog.String("method", c.Request().Method),
 			slog.String("route", c.Path()),
 			slog.Int("status", statusOf(c)),
 			slog.Duration("duration", took),
 			slog.String("requestId", requestID(c)),
 			slog.String("ip", session.Origin{IP: client}.Address()),
-		}
+		)
 		if x, ok := c.(*exchange); ok && x.identity.UserID != "" {
 			attrs = append(attrs, slog.String("user", string(x.identity.UserID)), slog.String("session", string(x.identity.SessionID)))
 		}
@@ -165,7 +160,9 @@ func (a *api) record(next echo.HandlerFunc) echo.HandlerFunc {
 		if level >= slog.LevelWarn {
 			attrs = append(attrs, slog.Any("error", err))
 		}
-		a.Log.LogAttrs(contextOf(c), level, "request", attrs...)
+		line := slog.NewRecord(time.Now(), level, "request", 0) // by hand: a Logger would look for the line of code that it is called from
+		line.AddAttrs(attrs...)
+		_ = a.Log.Handler().Handle(contextOf(c), line) // as a Logger does
 		return nil
 	}
 }
