@@ -64,8 +64,7 @@ func (h cloudRequests) Handle(ctx context.Context, r slog.Record) error {
 	if r.Message != requestLine {
 		return h.Handler.Handle(ctx, r)
 	}
-	request := make([]any, 0, 4)
-	rest := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	request, rest := make([]slog.Attr, 0, 4), make([]slog.Attr, 0, r.NumAttrs())
 	r.Attrs(func(a slog.Attr) bool {
 		switch a.Key {
 		case "method":
@@ -77,12 +76,13 @@ func (h cloudRequests) Handle(ctx context.Context, r slog.Record) error {
 		case "ip":
 			request = append(request, slog.Attr{Key: "remoteIp", Value: a.Value})
 		default:
-			rest.AddAttrs(a)
+			rest = append(rest, a)
 		}
 		return true
 	})
-	rest.AddAttrs(slog.Group("httpRequest", request...))
-	return h.Handler.Handle(ctx, rest)
+	line := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	line.AddAttrs(append(rest, slog.GroupAttrs("httpRequest", request...))...)
+	return h.Handler.Handle(ctx, line)
 }
 
 // WithAttrs implements [slog.Handler].
