@@ -136,7 +136,8 @@ func (a *api) record(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			c.Error(err)
 		}
-		took := time.Since(began)
+		now := time.Now()
+		took := now.Sub(began)
 		a.tally.answered(c, took)
 		level := levelOf(c, err)
 		if !a.Log.Enabled(contextOf(c), level) {
@@ -160,7 +161,7 @@ func (a *api) record(next echo.HandlerFunc) echo.HandlerFunc {
 		if level >= slog.LevelWarn {
 			attrs = append(attrs, slog.Any("error", err))
 		}
-		line := slog.NewRecord(time.Now(), level, "request", 0) // by hand: a Logger would look for the line of code that it is called from
+		line := slog.NewRecord(now, level, "request", 0) // by hand: a Logger would look for the line of code that it is called from
 		line.AddAttrs(attrs...)
 		_ = a.Log.Handler().Handle(contextOf(c), line) // as a Logger does
 		return nil

@@ -64,7 +64,7 @@ func (h cloudRequests) Handle(ctx context.Context, r slog.Record) error {
 	if r.Message != requestLine {
 		return h.Handler.Handle(ctx, r)
 	}
-	request, rest := make([]slog.Attr, 0, 4), make([]slog.Attr, 0, r.NumAttrs())
+	request, rest := make([]slog.Attr, 0, 4), make([]slog.Attr, 0, 8) // as many as there are as a rule
 	r.Attrs(func(a slog.Attr) bool {
 		switch a.Key {
 		case "method":
@@ -100,7 +100,8 @@ func protoDuration(v slog.Value) string {
 	if v.Kind() != slog.KindDuration {
 		return v.String()
 	}
-	return strconv.FormatFloat(v.Duration().Round(time.Microsecond).Seconds(), 'f', -1, 64) + "s"
+	seconds := strconv.AppendFloat(make([]byte, 0, 24), v.Duration().Round(time.Microsecond).Seconds(), 'f', -1, 64)
+	return string(append(seconds, 's'))
 }
 
 // redacting masks tokens in what is written through it, one line at a time. No code here logs a token; but an error of a library may
