@@ -213,3 +213,21 @@ func TestARevocationCountsHoweverItIsLearned(t *testing.T) {
 		w.admit(i, token, session.CodeTokenRevoked)
 	})
 }
+
+// What a check of the accounts with open sockets has found out counts for requests, too.
+func TestARevocationInFirebaseCountsWhoeverFindsIt(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, s := w.signIn(i, "ana")
+		w.admit(i, token, "")
+		w.pass(10 * time.Second)
+		if err := w.accounts.RevokeTokens(w.Context(), "ana"); err != nil {
+			t.Fatal(err)
+		}
+		if err := i.registry.LookUp(w.Context(), []session.UserID{"ana"}); err != nil {
+			t.Fatal(err)
+		}
+		w.admit(i, token, session.CodeTokenRevoked)
+		w.ended(s.ID, session.ReasonTokensRevoked)
+	})
+}
