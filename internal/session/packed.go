@@ -2,6 +2,7 @@ package session
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 	"unique"
 )
@@ -59,3 +60,22 @@ func (p *packed) unpack(uid UserID, s *Session) {
 }
 
 func fromMicro(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+// find returns where a session is remembered, and false if it is not. The caller holds u.mu.
+func (u *state) find(id ID) (int, bool) {
+	i := slices.IndexFunc(u.sessions, func(p *packed) bool { return p.id == id })
+	return i, i >= 0
+}
+
+// remember keeps a session of the user's. The caller holds u.mu.
+func (u *state) remember(s Session) {
+	i, ok := u.find(s.ID)
+	switch {
+	case ok:
+		u.sessions[i] = pack(s)
+	case len(u.sessions) >= maxUserSessions:
+		u.sessions = []*packed{pack(s)}
+	default:
+		u.sessions = append(u.sessions, pack(s))
+	}
+}

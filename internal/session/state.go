@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"slices"
 	"sync"
@@ -84,25 +83,6 @@ func (st *states) of(uid UserID) *state {
 		st.known[uid] = u
 	}
 	return u
-}
-
-// find returns where a session is remembered, and false if it is not. The caller holds u.mu.
-func (u *state) find(id ID) (int, bool) {
-	i := slices.IndexFunc(u.sessions, func(p *packed) bool { return p.id == id })
-	return i, i >= 0
-}
-
-// remember keeps a session of the user's. The caller holds u.mu.
-func (u *state) remember(s Session) {
-	i, ok := u.find(s.ID)
-	switch {
-	case ok:
-		u.sessions[i] = pack(s)
-	case len(u.sessions) >= maxUserSessions:
-		u.sessions = []*packed{pack(s)}
-	default:
-		u.sessions = append(u.sessions, pack(s))
-	}
 }
 
 // said is what has been said about the user. The caller holds u.mu.
@@ -360,18 +340,6 @@ func (st *states) Session(ctx context.Context, uid UserID, id ID) (Session, erro
 	return s, err
 }
 
-// pause waits for d.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return Unavailable("wait", ctx.Err())
-	case <-timer.C:
-		return nil
-	}
-}
-
 // Reread reads a session past the memory, and leaves what it remembers as it is unless the answer is newer. Simultaneous
 // callers share one read, unless a notice about the user came between them. It fails with not_found.
 func (st *states) Reread(ctx context.Context, uid UserID, id ID) (Session, error) {
@@ -410,68 +378,4 @@ func (st *states) Clear() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	clear(st.known)
-}
-
-// key names a read that callers may share. A fresh one is shared with nobody: it has to begin after its caller asked.
-func (st *states) key(kind, id string, fresh bool) string {
-	if fresh {
-		return kind + "/" + id + "/" + rand.Text()
-	}
-	return kind + "/" + id
-}
-
-// load answers from what is known, or else reads and keeps. Concurrent callers share one read, unless a notice about
-// the user came between them. When a notice came during the read, the answer may be older than the
-// notice, so it is read again. Known and keep run under u.mu.
-func load[T any](ctx context.Context, st *states, u *state, key string, timeout time.Duration,
-	known func() (T, bool), read func(context.Context) (T, error), keep func(T) T) (T, error) {
-	for {
-		u.mu.Lock()
-		v, ok := known()
-		changes := u.changes
-		u.mu.Unlock()
-		if ok {
-			return v, nil
-		}
-		v, err := fly(ctx, st, fmt.Sprint(key, "/", changes), timeout, func(ctx context.Context) (T, error) {
-			u.mu.Lock()
-			v, ok := known() // another flight has landed since
-			u.mu.Unlock()
-			if ok {
-				return v, nil
-			}
-			v, err := read(ctx)
-			u.mu.Lock()
-			defer u.mu.Unlock()
-			if err == nil && u.changes == changes {
-				v = keep(v)
-			}
-			return v, err
-		})
-		if err != nil {
-			return v, err
-		}
-		u.mu.Lock()
-		current := u.changes == changes
-		u.mu.Unlock()
-		if current {
-			return v, nil
-		}
-	}
-}
-
-// fly shares a read among the callers that name it alike. It goes on for the others when one of them gives up.
-func fly[T any](ctx context.Context, st *states, key string, timeout time.Duration, read func(context.Context) (T, error)) (v T, err error) {
-	flight := st.flights.DoChan(key, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
-		defer cancel()
-		return read(ctx)
-	})
-	select {
-	case <-ctx.Done():
-		return v, Unavailable("wait", ctx.Err())
-	case got := <-flight:
-		v, _ = got.Val.(T) // the zero value of a failure may be another's
-		return v, got.Err
-	}
 }
