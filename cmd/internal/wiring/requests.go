@@ -109,7 +109,7 @@ func appendField(line []byte, a slog.Attr) ([]byte, bool) {
 	line = append(line, `,"`...)
 	line = append(line, a.Key...)
 	line = append(line, `":`...)
-	switch a.Value.Kind() { //nolint:exhaustive // the others are not usual
+	switch a.Value.Kind() {
 	case slog.KindInt64:
 		return strconv.AppendInt(line, a.Value.Int64(), 10), plain(a.Key)
 	case slog.KindString:
