@@ -31,7 +31,7 @@ func (p proxies) trust(ip netip.Addr) bool {
 // left than the first address that is not trusted was written by anybody. No other header counts. An address that cannot be read is
 // the zero Addr.
 func (p proxies) trace(r *http.Request) (ip netip.Addr, hops int) {
-	ip, ok := parseIP(r.RemoteAddr)
+	ip, ok := parsePeer(r.RemoteAddr)
 	if !ok {
 		return netip.Addr{}, 0
 	}
@@ -65,7 +65,7 @@ func (a *api) unheard(next echo.HandlerFunc) echo.HandlerFunc {
 		if r.Header.Get(echo.HeaderXForwardedFor) == "" {
 			return next(c)
 		}
-		if peer, ok := parseIP(r.RemoteAddr); !ok || !a.proxies.trust(peer) {
+		if peer, ok := parsePeer(r.RemoteAddr); !ok || !a.proxies.trust(peer) {
 			a.warnUnheard.Do(func() {
 				a.Log.WarnContext(contextOf(c), "X-Forwarded-For is ignored: its sender is not in TRUSTED_PROXIES; said once",
 					"setting", "TRUSTED_PROXIES", "peer", r.RemoteAddr)
@@ -73,6 +73,14 @@ func (a *api) unheard(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return next(c)
 	}
+}
+
+// parsePeer is parseIP for what as a rule has a port.
+func parsePeer(s string) (netip.Addr, bool) {
+	if both, err := netip.ParseAddrPort(s); err == nil {
+		return both.Addr().Unmap().WithZone(""), true
+	}
+	return parseIP(s)
 }
 
 // parseIP reads an address, with or without a port. An IPv4 address is one however it is written.

@@ -173,6 +173,9 @@ type query struct {
 // queryOf reads the query of a request, which may have each of its route's parameters once: a limit that is misspelled is
 // not to go unnoticed.
 func queryOf(c echo.Context) *query {
+	if c.Request().URL.RawQuery == "" {
+		return &query{}
+	}
 	known := routeOf(c).query
 	values, err := url.ParseQuery(c.Request().URL.RawQuery)
 	q := &query{values: values}

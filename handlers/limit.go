@@ -35,6 +35,7 @@ const (
 	classSensitive
 	classAPI
 	classHandshake
+	classes // how many there are
 )
 
 // String is the limit's name in RATE_LIMITS.
@@ -50,36 +51,42 @@ const maxBuckets = 1 << 16
 // time.Now's. throttled's GCRA would do the same, but gives up with an error when requests of one user race.
 type buckets struct {
 	limit Limit
-	byKey *lru.Cache[string, *rate.Limiter]
+	byWho *lru.Cache[who, *rate.Limiter]
+}
+
+// who is whose requests are counted: a user's, or those of an address where it is not known whose.
+type who struct {
+	user   session.UserID
+	holder string // see [session.Origin.Holder]
 }
 
 func newBuckets(l Limit) *buckets {
 	if l.Burst <= 0 || l.PerSecond <= 0 {
 		return nil
 	}
-	cache, err := lru.New[string, *rate.Limiter](maxBuckets)
+	cache, err := lru.New[who, *rate.Limiter](maxBuckets)
 	if err != nil {
 		panic(err) // only a size that is not positive is an error
 	}
 	return &buckets{l, cache}
 }
 
-func (l Limits) buckets() map[class]*buckets {
-	return map[class]*buckets{
+func (l Limits) buckets() [classes]*buckets {
+	return [classes]*buckets{
 		classRegister: newBuckets(l.Register), classSensitive: newBuckets(l.Sensitive),
 		classAPI: newBuckets(l.API), classHandshake: newBuckets(l.Handshake),
 	}
 }
 
 // take counts a request. It fails with rate_limited.
-func (b *buckets) take(key string) error {
+func (b *buckets) take(w who) error {
 	if b == nil {
 		return nil
 	}
-	bucket, ok := b.byKey.Get(key)
+	bucket, ok := b.byWho.Get(w)
 	if !ok {
 		bucket = rate.NewLimiter(rate.Limit(b.limit.PerSecond), b.limit.Burst)
-		if other, ok, _ := b.byKey.PeekOrAdd(key, bucket); ok {
+		if other, ok, _ := b.byWho.PeekOrAdd(w, bucket); ok {
 			bucket = other
 		}
 	}
@@ -104,18 +111,18 @@ func (e limitedError) seconds() int { return max(int(math.Ceil(e.wait.Seconds())
 
 // limitUser counts a request of a user.
 func (a *api) limitUser(c echo.Context, uid session.UserID) error {
-	return a.take(c, "user "+string(uid))
+	return a.take(c, who{user: uid})
 }
 
 // limitAddress counts a request of nobody that is known.
 func (a *api) limitAddress(c echo.Context) error {
-	ip, _ := a.proxies.trace(c.Request())
-	return a.take(c, "address "+session.Origin{IP: ip}.Holder())
+	ip, _ := a.trace(c)
+	return a.take(c, who{holder: session.Origin{IP: ip}.Holder()})
 }
 
-func (a *api) take(c echo.Context, key string) error {
+func (a *api) take(c echo.Context, w who) error {
 	of := routeOf(c).class()
-	err := a.buckets[of].take(key)
+	err := a.buckets[of].take(w)
 	if err != nil {
 		a.Meter.RateLimited(of.String())
 	}

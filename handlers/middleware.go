@@ -2,13 +2,13 @@ package handlers
 
 import (
 	"cmp"
-	"context"
-	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,19 +28,25 @@ const (
 	headerContentLanguage = "Content-Language"
 )
 
+// What every answer says. The lists are shared by all of them, and full: whoever appends to one gets another.
+var (
+	noStore  = []string{"no-store"}
+	noSniff  = []string{"nosniff"}
+	byOrigin = []string{echo.HeaderOrigin}
+)
+
 var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // stamp puts on every answer what every answer carries.
 func stamp(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		id := c.Request().Header.Get(headerRequestID)
-		if !saneRequestID.MatchString(id) {
-			id = rand.Text()
+		if id == "" || !saneRequestID.MatchString(id) {
+			id = strconv.FormatUint(rand.Uint64(), 36)
 		}
 		h := c.Response().Header()
-		h.Set(headerRequestID, id)
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Content-Type-Options", "nosniff")
+		h[headerRequestID] = []string{id}
+		h[echo.HeaderCacheControl], h[echo.HeaderXContentTypeOptions], h[echo.HeaderVary] = noStore, noSniff, byOrigin
 		return next(c)
 	}
 }
@@ -77,11 +83,16 @@ func whole(next echo.HandlerFunc) echo.HandlerFunc {
 // timeout bounds what a handler waits for. The handler itself goes on until it sees that, so nothing races for the answer.
 func (a *api) timeout(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		request := c.Request()
-		ctx, cancel := context.WithTimeout(request.Context(), cmp.Or(routeOf(c).timeout, a.RequestTimeout))
-		defer cancel()
-		c.SetRequest(request.WithContext(ctx))
-		defer c.SetRequest(request) // what comes after is to see whether the client is still there
+		x, ok := c.(*exchange)
+		if !ok {
+			return next(c)
+		}
+		p := &patience{parent: contextOf(c), until: time.Now().Add(cmp.Or(routeOf(c).timeout, a.RequestTimeout))}
+		x.patience = p
+		defer func() {
+			x.patience = nil // what comes after is to see whether the client is still there
+			p.end()
+		}()
 		return next(c)
 	}
 }
@@ -100,7 +111,6 @@ const corsMaxAge = "600" // seconds for which a browser may remember what it was
 func (a *api) cors(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		request, h := c.Request(), c.Response().Header()
-		h.Add(echo.HeaderVary, echo.HeaderOrigin)
 		origin := request.Header.Values(echo.HeaderOrigin)
 		if len(origin) != 1 || !a.OriginAllowed(origin[0]) {
 			return next(c)
@@ -126,22 +136,24 @@ func (a *api) record(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			c.Error(err)
 		}
-		took := time.Since(began)
+		now := time.Now()
+		took := now.Sub(began)
 		a.tally.answered(c, took)
 		level := levelOf(c, err)
 		if !a.Log.Enabled(contextOf(c), level) {
 			return nil
 		}
-		attrs := []slog.Attr{
+		client, _ := a.trace(c)
+		attrs := append(make([]slog.Attr, 0, 10),
 			slog.String("method", c.Request().Method),
 			slog.String("route", c.Path()),
 			slog.Int("status", statusOf(c)),
 			slog.Duration("duration", took),
 			slog.String("requestId", requestID(c)),
-			slog.String("ip", c.RealIP()),
-		}
-		if id, ok := c.Get(keyIdentity).(session.Identity); ok && id.UserID != "" {
-			attrs = append(attrs, slog.String("user", string(id.UserID)), slog.String("session", string(id.SessionID)))
+			slog.String("ip", session.Origin{IP: client}.Address()),
+		)
+		if x, ok := c.(*exchange); ok && x.identity.UserID != "" {
+			attrs = append(attrs, slog.String("user", string(x.identity.UserID)), slog.String("session", string(x.identity.SessionID)))
 		}
 		if err != nil {
 			attrs = append(attrs, slog.String("code", string(errorOf(err).Code)))
@@ -149,7 +161,9 @@ func (a *api) record(next echo.HandlerFunc) echo.HandlerFunc {
 		if level >= slog.LevelWarn {
 			attrs = append(attrs, slog.Any("error", err))
 		}
-		a.Log.LogAttrs(contextOf(c), level, "request", attrs...)
+		line := slog.NewRecord(now, level, "request", 0) // by hand: a Logger would look for the line of code that it is called from
+		line.AddAttrs(attrs...)
+		_ = a.Log.Handler().Handle(contextOf(c), line) // as a Logger does
 		return nil
 	}
 }

@@ -10,9 +10,6 @@ import (
 	"github.com/vigilhq/vigil/internal/session"
 )
 
-// keyIdentity is where the request's context has the caller, for the log.
-const keyIdentity = "identity"
-
 // open lets everybody pass.
 func (a *api) open(next echo.HandlerFunc) access {
 	return access{nil, func(c echo.Context) error {
@@ -26,7 +23,7 @@ func (a *api) open(next echo.HandlerFunc) access {
 // token lets a request pass whose token is valid.
 func (a *api) token(next func(echo.Context, session.Identity) error) access {
 	return access{[]need{needToken}, func(c echo.Context) error {
-		token, err := a.counted(c)
+		token, _, err := a.counted(c)
 		if err != nil {
 			return err
 		}
@@ -68,11 +65,11 @@ func nothingElse(c echo.Context) error {
 // admitted is session before it looks at what is asked for.
 func (a *api) admitted(next func(echo.Context, session.Admission) error) access {
 	return access{[]need{needSession}, func(c echo.Context) error {
-		token, err := a.counted(c)
+		_, id, err := a.counted(c)
 		if err != nil {
 			return err
 		}
-		caller, err := a.Gate.Admit(contextOf(c), token, a.user(c))
+		caller, err := a.Gate.Enter(contextOf(c), id, a.user(c))
 		if err != nil {
 			return err
 		}
@@ -135,21 +132,22 @@ func (a *api) recentAdmin(next func(echo.Context, session.Admission) error) acce
 	}).and(needAdmin, needRecent)
 }
 
-// counted returns the request's token, once the request has been counted against its limit: its user's, or its address's where
-// no token says whose it is. Nothing has been read by then.
-func (a *api) counted(c echo.Context) (string, error) {
-	token, err := bearer(c.Request().Header)
-	if err == nil {
-		var id session.Identity
-		if id, err = a.Gate.Verify(contextOf(c), token); err == nil {
-			c.Set(keyIdentity, id)
-			return token, a.limitUser(c, id.UserID)
+// counted returns the request's token and its holder, once the request has been counted against its limit: its user's, or its
+// address's where no token says whose it is. Nothing has been read by then.
+func (a *api) counted(c echo.Context) (token string, id session.Identity, err error) {
+	if token, err = bearer(c.Request().Header); err == nil {
+		id, err = a.Gate.Verify(contextOf(c), token)
+	}
+	if err != nil {
+		if limited := a.limitAddress(c); limited != nil {
+			err = limited
 		}
+		return "", session.Identity{}, err
 	}
-	if limited := a.limitAddress(c); limited != nil {
-		return "", limited
+	if x, ok := c.(*exchange); ok {
+		x.identity = id
 	}
-	return "", err
+	return token, id, a.limitUser(c, id.UserID)
 }
 
 // bearer returns the request's token, empty if it has none. Whether it is one is the gate's to say. Two are refused,

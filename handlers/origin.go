@@ -61,7 +61,7 @@ var geoHeaders = map[GeoHeaders]vocabulary{
 
 // origin is where a request comes from. It holds on to nothing of the request.
 func (a *api) origin(c echo.Context) session.Origin {
-	ip, hops := a.proxies.trace(c.Request())
+	ip, hops := a.trace(c)
 	if !ip.IsValid() {
 		return session.Origin{}
 	}
@@ -76,7 +76,7 @@ func (a *api) origin(c echo.Context) session.Origin {
 
 // forwarded reports whether the client's address comes from a trusted proxy, and is not just that of the peer.
 func (a *api) forwarded(c echo.Context) bool {
-	_, hops := a.proxies.trace(c.Request())
+	_, hops := a.trace(c)
 	return hops > 0
 }
 

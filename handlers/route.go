@@ -57,7 +57,7 @@ type answer struct {
 }
 
 // class is which of the limits a request counts against.
-func (r route) class() class {
+func (r *route) class() class {
 	switch {
 	case r.limit != unlimited:
 		return r.limit
@@ -70,20 +70,14 @@ func (r route) class() class {
 	}
 }
 
-// keyRoute is where the request's context has its route.
-const keyRoute = "route"
-
 // known puts the route where queryOf and the limits find it.
-func (r route) known(next echo.HandlerFunc) echo.HandlerFunc {
+func (r *route) known(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		c.Set(keyRoute, r)
+		if x, ok := c.(*exchange); ok {
+			x.route = r
+		}
 		return next(c)
 	}
-}
-
-func routeOf(c echo.Context) route {
-	r, _ := c.Get(keyRoute).(route)
-	return r
 }
 
 // routes are all of the contract's.

@@ -79,14 +79,17 @@ func New(o Options) http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = a.fail
 	e.IPExtractor = a.proxies.clientIP
-	e.Use(stamp, a.record, recovered, a.unheard, a.cors, whole)
-	// A group with middleware would answer 404 to a wrong method, so each route gets its own.
+	// The framework would put the parts of a chain together anew for each request.
+	chain := stamp(a.record(recovered(a.unheard(a.cors(whole(proceed))))))
+	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error { return chain(&exchange{Context: c, next: next}) }
+	})
 	for _, r := range a.routes() {
-		around := []echo.MiddlewareFunc{r.known, a.timeout}
-		if r.path == pathSocket {
-			around = around[:1] // it outlives every timeout
+		handle := r.handle
+		if r.path != pathSocket { // it outlives every timeout
+			handle = a.timeout(handle)
 		}
-		e.Add(r.method, r.path, r.handle, around...)
+		e.Add(r.method, r.path, r.known(handle))
 	}
 	a.tally = newTally(o.Meter, e.Routes())
 	return e
@@ -98,9 +101,7 @@ type api struct {
 	proxies     proxies
 	warnUnheard sync.Once
 	tally       tally
-	buckets     map[class]*buckets
+	buckets     [classes]*buckets
 	probe       *probe
 	document    []byte
 }
-
-func contextOf(c echo.Context) context.Context { return c.Request().Context() }

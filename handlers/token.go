@@ -47,9 +47,10 @@ type tokenView struct {
 
 func (a *api) tokenInfo(c echo.Context, id session.Identity) error {
 	window := a.Registry.Settings().ReauthMaxAge
+	token, _ := bearer(c.Request().Header) // it has been let in
 	v := tokenView{
 		UserID: id.UserID, IssuedAt: id.IssuedAt.Unix(), ExpiresAt: id.ExpiresAt.Unix(), AuthTime: id.AuthTime.Unix(),
-		SignInProvider: id.SignInProvider, Claims: id.Claims,
+		SignInProvider: id.SignInProvider, Claims: a.Gate.Claims(token),
 		RecentAuth: session.Recent(id.AuthTime, a.Registry.Now(), window), ReauthMaxAge: int64(window / time.Second),
 	}
 	if v.Claims == nil {
@@ -75,17 +76,22 @@ func (a *api) check(c echo.Context, caller session.Admission) error {
 		a.Registry.TouchLater(caller.Session) // a check neither waits for the store nor fails with it
 	}
 	h := c.Response().Header()
-	h.Set(headerUser, headerSafe(string(caller.Identity.UserID)))
-	h.Set(headerSession, string(caller.Session.ID))
-	h.Set(headerAuthTime, strconv.FormatInt(caller.Identity.AuthTime.Unix(), 10))
+	values := []string{
+		headerSafe(string(caller.Identity.UserID)), string(caller.Session.ID), strconv.FormatInt(caller.Identity.AuthTime.Unix(), 10),
+	}
+	h[headerUser], h[headerSession], h[headerAuthTime] = values[0:1:1], values[1:2:2], values[2:]
 	return c.NoContent(http.StatusNoContent)
 }
 
 // headerSafe encodes with percent signs what is not visible ASCII, and the percent sign.
 func headerSafe(s string) string {
+	encoded := func(r rune) bool { return r <= ' ' || r > '~' || r == '%' }
+	if !strings.ContainsFunc(s, encoded) {
+		return s
+	}
 	var b strings.Builder
 	for _, c := range []byte(s) {
-		if c <= ' ' || c > '~' || c == '%' {
+		if encoded(rune(c)) {
 			fmt.Fprintf(&b, "%%%02X", c)
 		} else {
 			b.WriteByte(c)

@@ -39,6 +39,15 @@ func (v *Verifier) Verify(ctx context.Context, token string) (session.Identity, 
 	return id, nil
 }
 
+// Claims implements [session.Verifier].
+func (v *Verifier) Claims(token string) map[string]any {
+	claims, err := payload(token)
+	if err != nil {
+		return nil // it has not been verified
+	}
+	return claims
+}
+
 var errClock = errors.New("the token is timely and this machine's clock is not")
 
 // clockOff reports whether the SDK, which goes by the machine's clock give or take 300 seconds, would take an error of

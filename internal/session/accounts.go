@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"reflect"
 	"slices"
 	"time"
 )
@@ -87,15 +86,4 @@ func (r *Registry) EndIfRevoked(ctx context.Context, id Identity, a Account) {
 	default:
 		r.log.Warn("session of a revoked sign-in not ended yet", "session", id.SessionID, "error", err)
 	}
-}
-
-// ClaimsDiffer reports whether an account's custom claims are not those that a token of it carries. What a token has beyond them may be
-// a custom token's own; of those only the admin claim is known to belong to the account.
-func (r *Registry) ClaimsDiffer(id Identity, a Account) bool {
-	for name, value := range a.Claims {
-		if !reflect.DeepEqual(id.Claims[name], value) {
-			return true
-		}
-	}
-	return id.Claims[r.settings.AdminClaim] == true && a.Claims[r.settings.AdminClaim] != true
 }

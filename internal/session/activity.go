@@ -24,7 +24,7 @@ type Activity struct {
 	trailing sync.WaitGroup
 	slots    chan struct{} // bounds the trailing writes under way
 
-	mu      sync.Mutex
+	mu      sync.RWMutex
 	touches map[ID]*touch
 	stored  func(Session) // told of every write, and of sessions found ended
 	gone    func(Session) // told of sessions found missing
@@ -86,13 +86,15 @@ func (a *Activity) Touch(ctx context.Context, s Session, at time.Time) (Session,
 }
 
 // Last returns the later of the stored activity of s and this instance's own.
-func (a *Activity) Last(s Session) time.Time {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if t, ok := a.touches[s.ID]; ok {
-		return later(t.latest, s.LastActive)
+func (a *Activity) Last(s Session) time.Time { return a.last(s.ID, s.LastActive) }
+
+func (a *Activity) last(id ID, stored time.Time) time.Time {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	if t, ok := a.touches[id]; ok {
+		return later(t.latest, stored)
 	}
-	return s.LastActive
+	return stored
 }
 
 // Stuck reports whether some activity could not be stored for longer than the touch interval.

@@ -20,7 +20,14 @@ func NewClock() *Clock {
 
 // Now is the present moment in store time, in UTC and rounded down to the microsecond that stores keep.
 func (c *Clock) Now() time.Time {
-	return c.at(time.Since(c.origin)).Add(time.Duration(c.offset.Load()))
+	now, _ := c.read()
+	return now
+}
+
+// read is Now, and with it the local moment with its monotonic reading, for spans of time.
+func (c *Clock) read() (store, local time.Time) {
+	elapsed := time.Since(c.origin)
+	return c.at(elapsed).Add(time.Duration(c.offset.Load())), c.origin.Add(elapsed)
 }
 
 func (c *Clock) at(elapsed time.Duration) time.Time {

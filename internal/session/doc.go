@@ -27,5 +27,6 @@
 //
 // [Policy] holds what is decided, without reading or writing: the phases above, the limit, what is suspicious about a sign-in
 // (suspicion.go), whether a request comes from the session's networks (network.go). The use cases are in register.go and limit.go, in
-// revoke.go, admin.go and account.go, and, in the background, in mass.go and sweep.go.
+// revoke.go, admin.go and account.go, and, in the background, in mass.go and sweep.go. What an instance remembers, so that most requests
+// ask nobody, is in tokens.go, state.go and packed.go; what it asks is shared in flight.go.
 package session

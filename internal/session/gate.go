@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"crypto/sha256"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -46,12 +45,28 @@ func (g *Gate) Authenticate(ctx context.Context, token string) (Identity, error)
 	return id, err
 }
 
+// Claims returns all that a token says. It must have passed the gate.
+func (g *Gate) Claims(token string) map[string]any { return g.verifier.Claims(token) }
+
 // Admit lets a token pass whose session is live and, as the IP policy has it, used from where it may be. Beyond
 // [Gate.Authenticate]'s errors it fails with session_required, session_ended and ip_changed; even then the admission
 // tells the identity.
 func (g *Gate) Admit(ctx context.Context, token string, from Origin) (Admission, error) {
-	id, err := g.Authenticate(ctx, token)
+	id, err := g.Verify(ctx, token)
 	if err != nil {
+		return Admission{}, err
+	}
+	return g.Enter(ctx, id, from)
+}
+
+// Enter is [Gate.Admit] for the holder of a token that [Gate.Verify] has just accepted. Who is known to be welcome enters at the
+// price of a glance; for all others it is found out one by one what there is to ask or to say.
+func (g *Gate) Enter(ctx context.Context, id Identity, from Origin) (a Admission, err error) {
+	if g.glance(&id, &from, &a.Session) {
+		a.Identity, a.Origin = id, from
+		return a, nil
+	}
+	if _, err := g.standing(ctx, id, g.registry.settings.UserStateTTL); err != nil {
 		return Admission{}, err
 	}
 	s, err := g.registry.live(ctx, id)
@@ -59,6 +74,24 @@ func (g *Gate) Admit(ctx context.Context, token string, from Origin) (Admission,
 		s, err = g.registry.judgeOrigin(ctx, s, from)
 	}
 	return Admission{Identity: id, Session: s, Origin: from}, err
+}
+
+// glance writes the session of a sign-in into s, and reports whether all that lets it pass is in memory: nothing is to be asked, written
+// or said. It looks at the same things as the rest of [Gate.Enter], all of one moment.
+func (g *Gate) glance(id *Identity, from *Origin, s *Session) bool {
+	r := g.registry
+	now, local := r.clock.read()
+	if !r.inbox.currentAt(local) || !r.states.Known(id, local, r.settings.UserStateTTL, s) {
+		return false
+	}
+	s.LastActive = r.activity.last(s.ID, s.LastActive)
+	if phase, _ := r.settings.phase(s, now); !phase.Live() || !r.settings.atHome(&s.Networks, from.IP) {
+		return false
+	}
+	for _, cache := range [...]string{"account", "user", "session"} {
+		r.meter.CacheAsked(cache, true)
+	}
+	return true
 }
 
 // RequireRecent asks for a sign-in at most window ago, in whole seconds, and looks up afresh that neither account nor
@@ -132,30 +165,39 @@ func (g *Gate) Verify(ctx context.Context, token string) (Identity, error) {
 	if !wellFormed(token) {
 		return Identity{}, &Error{Op: "verify", Code: CodeTokenInvalid}
 	}
-	key := sha256.Sum256([]byte(token))
+	key := keyOf(token)
 	id, ok := g.tokens.Get(key, g.registry.clock.Now())
 	g.registry.meter.CacheAsked("token", ok)
 	if ok {
 		return id, nil
 	}
+	return g.verify(ctx, token, key)
+}
+
+// verify has a token verified that is not known, once for all who come with it at the same time.
+func (g *Gate) verify(ctx context.Context, token string, key tokenKey) (Identity, error) {
 	flight := g.flights.DoChan(string(key[:]), func() (any, error) {
+		if id, ok := g.tokens.Get(key, g.registry.clock.Now()); ok { // another flight has landed since
+			return id, nil
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), identityTimeout)
 		defer cancel()
-		return g.verifier.Verify(ctx, token)
+		id, err := g.verifier.Verify(ctx, token)
+		if err == nil {
+			id.Claims = g.registry.worthwhile(id.Claims)
+			g.tokens.Put(key, id, g.registry.clock.Now())
+		}
+		return id, err
 	})
 	select {
 	case <-ctx.Done():
 		return Identity{}, Unavailable("verify", ctx.Err())
 	case got := <-flight:
-		if got.Err != nil {
-			if CodeOf(got.Err) == CodeTokenExpired {
-				g.registry.meter.TokenExpired()
-			}
-			return Identity{}, got.Err
+		if CodeOf(got.Err) == CodeTokenExpired {
+			g.registry.meter.TokenExpired()
 		}
-		id := got.Val.(Identity) //nolint:forcetypeassert // the flight's own
-		g.tokens.Put(key, id, g.registry.clock.Now())
-		return id, nil
+		id, _ := got.Val.(Identity) // the zero value of a failure may be another's
+		return id, got.Err
 	}
 }
 

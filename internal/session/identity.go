@@ -13,7 +13,9 @@ type Identity struct {
 	IssuedAt       time.Time
 	ExpiresAt      time.Time // the token's raw exp
 	SignInProvider string
-	Claims         map[string]any // all of the token's; shared, do not change
+	// Claims are all of the token's where a [Verifier] says who it is. A [Gate] leaves out those that Firebase sets itself: see [Gate.Claims].
+	// Shared, do not change.
+	Claims map[string]any
 }
 
 // owns fails with token_invalid when the session under the identity's id is another user's, which no verifier should let
@@ -31,6 +33,8 @@ type Verifier interface {
 	// when it cannot tell, unavailable. An implementation that cannot help looking up the account may also
 	// answer user_disabled or token_revoked; a caller must not rely on it.
 	Verify(ctx context.Context, token string) (Identity, error)
+	// Claims returns all that a token says which has been verified. It asks nobody.
+	Claims(token string) map[string]any
 }
 
 // Account is what Firebase Authentication says about an account.

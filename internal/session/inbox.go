@@ -2,6 +2,7 @@ package session
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,14 +14,14 @@ const dedupeWindow = 10 * time.Minute
 // keeps the proof of how current the instance's knowledge is. Safe for concurrent use.
 type Inbox struct {
 	period time.Duration
-	born   time.Time // local, monotonic
+	born   time.Time                 // local, monotonic
+	proven atomic.Pointer[time.Time] // local, monotonic; nil: never. To be looked at while notices are being applied
 
 	mu          sync.Mutex
 	subscribers []func(Notice)
 	forgetters  []func()
 	seen        map[string]time.Time // id to the local time of its delivery
 	pruned      time.Time
-	proven      time.Time // local, monotonic
 	recovered   time.Time // local, monotonic: when proof came back after a gap
 }
 
@@ -76,9 +77,10 @@ func (b *Inbox) prune(now time.Time) {
 func (b *Inbox) Prove(began time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	last := b.proven.Load()
 	gap := began.Sub(b.born)
-	if !b.proven.IsZero() {
-		gap = began.Sub(b.proven)
+	if last != nil {
+		gap = began.Sub(*last)
 	}
 	if gap > b.period+b.period/2 { // a catch-up has failed
 		b.recovered = localNow()
@@ -88,21 +90,29 @@ func (b *Inbox) Prove(began time.Time) {
 			forget()
 		}
 	}
-	if began.After(b.proven) {
-		b.proven = began
+	if last == nil || began.After(*last) {
+		b.proven.Store(&began)
 	}
 }
 
 // Age is how long ago the feed was last proven, and false if it never was.
 func (b *Inbox) Age() (time.Duration, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return time.Since(b.proven), !b.proven.IsZero()
+	return b.ageAt(localNow())
+}
+
+func (b *Inbox) ageAt(local time.Time) (time.Duration, bool) {
+	proven := b.proven.Load()
+	if proven == nil {
+		return 0, false
+	}
+	return local.Sub(*proven), true
 }
 
 // Current reports whether the instance may answer from what it knows.
-func (b *Inbox) Current() bool {
-	age, proven := b.Age()
+func (b *Inbox) Current() bool { return b.currentAt(localNow()) }
+
+func (b *Inbox) currentAt(local time.Time) bool {
+	age, proven := b.ageAt(local)
 	return proven && age <= 2*b.period
 }
 

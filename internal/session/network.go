@@ -28,7 +28,7 @@ func family(ip netip.Addr) int {
 }
 
 // network is the network of an address, the zero Prefix for none.
-func (p Policy) network(ip netip.Addr) netip.Prefix {
+func (p *Policy) network(ip netip.Addr) netip.Prefix {
 	bits := p.IPv6
 	if ip.Is4() {
 		bits = p.IPv4
@@ -52,14 +52,7 @@ func (p Policy) networksOf(ip netip.Addr) (n Networks) {
 // is asked only if the answer depends on it.
 func (p Policy) judgeNetwork(s Session, from Origin, now time.Time) (verdict, Networks) {
 	networks := s.Networks
-	if p.IPPolicy == IPOff || p.IPPolicy == "" || !from.IP.IsValid() || networks == (Networks{}) {
-		return networkSame, networks
-	}
-	trusted := networks[:]
-	if p.IPPolicy == IPStrict { // what a user has been warned of under another policy is no home
-		trusted = networks[:OwnNetworks]
-	}
-	if slices.ContainsFunc(trusted, func(known netip.Prefix) bool { return p.within(known, from.IP) }) {
+	if p.atHome(&networks, from.IP) {
 		return networkSame, networks
 	}
 	own := &networks[family(from.IP)]
@@ -72,8 +65,20 @@ func (p Policy) judgeNetwork(s Session, from Origin, now time.Time) (verdict, Ne
 	return networkChanged, networks
 }
 
+// atHome reports whether nothing is to be said about an address from which a session of these networks is used.
+func (p *Policy) atHome(networks *Networks, ip netip.Addr) bool {
+	if p.IPPolicy == IPOff || p.IPPolicy == "" || !ip.IsValid() || *networks == (Networks{}) {
+		return true
+	}
+	trusted := networks[:]
+	if p.IPPolicy == IPStrict { // what a user has been warned of under another policy is no home
+		trusted = networks[:OwnNetworks]
+	}
+	return slices.ContainsFunc(trusted, func(known netip.Prefix) bool { return p.within(known, ip) })
+}
+
 // within reports whether an address is in a network that is known, also where what counts as one has been widened since.
-func (p Policy) within(known netip.Prefix, ip netip.Addr) bool {
+func (p *Policy) within(known netip.Prefix, ip netip.Addr) bool {
 	if known.Contains(ip) {
 		return true
 	}

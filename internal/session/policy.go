@@ -55,7 +55,9 @@ type Policy struct {
 }
 
 // WarnAt is when the user of s is to be warned of the idle timeout.
-func (p Policy) WarnAt(s Session) time.Time { return s.IdleDeadline().Add(-p.IdleWarning) }
+func (p Policy) WarnAt(s Session) time.Time { return p.warnAt(&s) }
+
+func (p *Policy) warnAt(s *Session) time.Time { return s.idleDeadline().Add(-p.IdleWarning) }
 
 // TouchIntervalFor is the touch interval of s: short enough that activity is stored well before anybody is warned, also
 // for a session that began under a shorter idle timeout.
@@ -67,8 +69,10 @@ func (p Policy) TouchIntervalFor(s Session) time.Duration {
 }
 
 // Deadline is when s ends if nothing more happens to it, and why.
-func (p Policy) Deadline(s Session) (time.Time, Reason) {
-	if idle := s.IdleDeadline(); idle.Before(s.ExpiresAt) {
+func (p Policy) Deadline(s Session) (time.Time, Reason) { return s.deadline() }
+
+func (s *Session) deadline() (time.Time, Reason) {
+	if idle := s.idleDeadline(); idle.Before(s.ExpiresAt) {
 		return idle, ReasonIdleTimeout
 	}
 	return s.ExpiresAt, ReasonAbsoluteTimeout
@@ -76,12 +80,15 @@ func (p Policy) Deadline(s Session) (time.Time, Reason) {
 
 // Phase judges s at now, and says when to look again: the moment of the next change that time alone brings,
 // zero when there is none. A deadline counts as passed at its very instant.
-func (p Policy) Phase(s Session, now time.Time) (Phase, time.Time) {
+func (p Policy) Phase(s Session, now time.Time) (Phase, time.Time) { return p.phase(&s, now) }
+
+// phase is Phase without a copy of the session.
+func (p *Policy) phase(s *Session, now time.Time) (Phase, time.Time) {
 	if s.Status == StatusEnded {
 		return PhaseEnded, time.Time{}
 	}
-	deadline, reason := p.Deadline(s)
-	warnAt := p.WarnAt(s)
+	deadline, reason := s.deadline()
+	warnAt := p.warnAt(s)
 	switch {
 	case !now.Before(deadline) && reason == ReasonIdleTimeout:
 		return PhaseIdle, time.Time{}

@@ -148,7 +148,7 @@ func (r *Registry) recordStart(id Identity, s Session, in SignIn, alerts []Alert
 			rec.Notices = append(rec.Notices, alertNotice(s.UserID, a))
 		}
 	}
-	if to, _ := id.Claims["email"].(string); to != "" && r.signInMail != nil {
+	if to, _ := id.Claims[claimEmail].(string); to != "" && r.signInMail != nil {
 		if rec.Mail = r.signInMail(to, in.Language, s); rec.Mail != nil {
 			rec.Mail.UserID = s.UserID
 		}

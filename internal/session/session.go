@@ -133,7 +133,9 @@ func (o Origin) Holder() string {
 }
 
 // IdleDeadline is when s ends unless its user does something before.
-func (s Session) IdleDeadline() time.Time { return s.LastActive.Add(s.IdleTimeout) }
+func (s Session) IdleDeadline() time.Time { return s.idleDeadline() }
+
+func (s *Session) idleDeadline() time.Time { return s.LastActive.Add(s.IdleTimeout) }
 
 // End describes the end of a session.
 type End struct {

@@ -2,8 +2,8 @@ package session
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,20 +35,21 @@ type states struct {
 
 	flights singleflight.Group
 	changes atomic.Uint64 // the last value of any state's changes: none is ever used twice
-	mu      sync.Mutex
+	mu      sync.RWMutex
 	known   map[UserID]*state
 }
 
 // state is what is known about one user.
 type state struct {
 	mu        sync.Mutex
+	born      uint64 // the first value of changes
 	changes   uint64 // changes with all that contradicts knowledge: what was read under another value is not kept
 	account   Account
 	checked   time.Time // local time at which the account was asked about, zero if it was not
 	doubted   uint64    // the changes that came with the last notice about the account: what was asked before is not kept
-	user      User
+	user      *User     // nil if nothing has been said about it
 	userKnown bool
-	sessions  map[ID]Session
+	sessions  []*packed
 	missing   map[ID]time.Time // local time at which no session was found
 }
 
@@ -56,7 +57,17 @@ func newStates(store Store, users Users, accounts Accounts, meter Meter) *states
 	return &states{store: store, users: users, accounts: accounts, meter: meter, known: make(map[UserID]*state)}
 }
 
+// peek returns what is known about a user, nil if nothing is.
+func (st *states) peek(uid UserID) *state {
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	return st.known[uid]
+}
+
 func (st *states) of(uid UserID) *state {
+	if u := st.peek(uid); u != nil {
+		return u
+	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	u, ok := st.known[uid]
@@ -67,33 +78,46 @@ func (st *states) of(uid UserID) *state {
 			}
 			delete(st.known, other)
 		}
-		u = &state{changes: st.changes.Add(1), sessions: make(map[ID]Session), missing: make(map[ID]time.Time)}
+		born := st.changes.Add(1)
+		u = &state{born: born, changes: born}
 		st.known[uid] = u
 	}
 	return u
 }
 
+// said is what has been said about the user. The caller holds u.mu.
+func (u *state) said() User {
+	if u.user == nil {
+		return User{}
+	}
+	return *u.user
+}
+
+// say keeps what is said about the user: of most users nothing is. The caller holds u.mu.
+func (u *state) say(about User) {
+	if u.user = &about; about == (User{ID: about.ID}) {
+		u.user = nil
+	}
+}
+
 // Apply is the states' subscription to the [Inbox].
 func (st *states) Apply(n Notice) {
-	st.mu.Lock()
-	u, ok := st.known[n.UserID]
-	st.mu.Unlock()
-	if !ok {
+	u := st.peek(n.UserID)
+	if u == nil {
 		return
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.changes = st.changes.Add(1)
-	for id, s := range u.sessions {
-		if n.Concerns(s.UserID, id, s.AuthTime) {
-			delete(u.sessions, id)
-		}
-	}
+	u.sessions = slices.DeleteFunc(u.sessions, func(p *packed) bool { return n.Concerns(n.UserID, p.id, fromMicro(p.authTime)) })
 	for _, id := range n.SessionIDs {
 		delete(u.missing, id)
 	}
 	if n.Kind == NoticeEnded && !n.Before.IsZero() {
-		u.user.RevokedAt, u.userKnown = later(u.user.RevokedAt, n.Before), false // there is more to it: who must not come back
+		about := u.said()
+		about.RevokedAt = later(about.RevokedAt, n.Before)
+		u.say(about)
+		u.userKnown = false // there is more to it: who must not come back
 	}
 	if n.Kind == NoticeClaims || n.Reason == ReasonUserDisabled || n.Reason == ReasonUserDeleted {
 		u.checked, u.doubted, u.userKnown = time.Time{}, u.changes, false
@@ -114,8 +138,8 @@ func (st *states) Put(s Session) {
 	u := st.of(s.UserID)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if old, ok := u.sessions[s.ID]; ok && s.Version.After(old.Version) {
-		u.sessions[s.ID] = s
+	if i, ok := u.find(s.ID); ok && s.Version.After(u.sessions[i].version) {
+		u.sessions[i] = pack(s)
 	}
 }
 
@@ -124,27 +148,53 @@ func (st *states) Newer(s Session) Session {
 	u := st.of(s.UserID)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if known, ok := u.sessions[s.ID]; ok && known.Version.After(s.Version) {
-		return known
+	if i, ok := u.find(s.ID); ok && u.sessions[i].version.After(s.Version) {
+		u.sessions[i].unpack(s.UserID, &s)
 	}
 	return s
+}
+
+// Known writes the session of a sign-in into s, and reports whether all that there is to know about account and sign-in is in memory, and
+// lets it pass at now, a local time. Otherwise there is something to ask, or to say.
+func (st *states) Known(id *Identity, now time.Time, maxAge time.Duration, s *Session) bool {
+	u := st.peek(id.UserID)
+	if u == nil {
+		return false
+	}
+	u.mu.Lock()
+	passes := u.userKnown && (u.user == nil || u.user.Gone() == "" && !u.user.Revoked(id.AuthTime)) &&
+		u.fresh(now, maxAge) && u.account.Gone() == "" && !u.account.Revoked(id.IssuedAt)
+	var known *packed
+	if i, ok := u.find(id.SessionID); ok {
+		known = u.sessions[i]
+	}
+	u.mu.Unlock()
+	if !passes || known == nil {
+		return false
+	}
+	known.unpack(id.UserID, s)
+	return true
 }
 
 // User returns when the user was last revoked, from memory where it is known; fresh asks the store.
 func (st *states) User(ctx context.Context, uid UserID, fresh bool) (User, error) {
 	u := st.of(uid)
-	return load(ctx, st, u, st.key("user", string(uid), fresh), storeTimeout,
-		func() (User, bool) {
-			known := u.userKnown && u.user.Gone() == "" // what is pending is about to be done
-			if !fresh {
-				st.meter.CacheAsked("user", known)
-			}
-			return u.user, known && !fresh
-		},
+	known := func() (User, bool) {
+		about := u.said()
+		return about, !fresh && u.userKnown && about.Gone() == "" // what is pending is about to be done
+	}
+	if !fresh {
+		u.mu.Lock()
+		_, ok := known()
+		u.mu.Unlock()
+		st.meter.CacheAsked("user", ok)
+	}
+	return load(ctx, st, u, st.key("user", string(uid), fresh), storeTimeout, known,
 		func(ctx context.Context) (User, error) { return st.users.User(ctx, uid) },
 		func(read User) User {
-			read.RevokedAt = later(read.RevokedAt, u.user.RevokedAt)
-			u.user, u.userKnown = read, true
+			read.RevokedAt = later(read.RevokedAt, u.said().RevokedAt)
+			u.say(read)
+			u.userKnown = true
 			return read
 		})
 }
@@ -180,33 +230,41 @@ func (u *state) learn(a lookedUp) Account {
 func (st *states) Account(ctx context.Context, uid UserID, maxAge time.Duration) (Account, error) {
 	u := st.of(uid)
 	u.mu.Lock()
-	known, checked, doubted := u.account, u.checked, u.doubted
+	known, fresh, doubted := u.account, u.fresh(localNow(), maxAge), u.doubted
 	u.mu.Unlock()
-	if known.Missing { // it may be created at any moment
-		maxAge = min(maxAge, missingPause)
-	}
-	fresh := !checked.IsZero() && time.Since(checked) < maxAge
 	if maxAge > 0 {
 		st.meter.CacheAsked("account", fresh)
 	}
 	if fresh {
 		return known, nil
 	}
-	answer, err := fly(ctx, st, fmt.Sprint(st.key("account", string(uid), maxAge == 0), "/", doubted), identityTimeout,
-		func(ctx context.Context) (lookedUp, error) {
+	return fly(ctx, st, fmt.Sprint(st.key("account", string(uid), maxAge == 0), "/", u.born, "/", doubted), identityTimeout,
+		func(ctx context.Context) (Account, error) {
+			u.mu.Lock()
+			known, fresh := u.account, u.fresh(localNow(), maxAge) // another flight has landed since
+			u.mu.Unlock()
+			if fresh {
+				return known, nil
+			}
 			asked := st.ask()
 			a, err := st.accounts.Account(ctx, uid)
-			if err == nil {
-				st.found(ctx, a)
+			if err != nil {
+				return Account{}, err
 			}
-			return lookedUp{a, asked}, err
+			a.UserID = uid // one copy of the text is enough
+			st.found(ctx, a)
+			u.mu.Lock()
+			defer u.mu.Unlock()
+			return u.learn(lookedUp{a, asked}), nil
 		})
-	if err != nil {
-		return Account{}, err
+}
+
+// fresh reports whether the account has been asked about at most maxAge before now, a local time. The caller holds u.mu.
+func (u *state) fresh(now time.Time, maxAge time.Duration) bool {
+	if u.account.Missing { // it may be created at any moment
+		maxAge = min(maxAge, missingPause)
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.learn(answer), nil
+	return !u.checked.IsZero() && now.Sub(u.checked) < maxAge
 }
 
 // Checked reports whether the account has been asked about at most maxAge ago.
@@ -236,12 +294,12 @@ func (st *states) PutAccount(a Account, asked question) {
 // missingPause is how often, at most, the session of a sign-in is looked for that has none.
 const missingPause = time.Second
 
-// Session returns a session, from memory where it is known. It fails with not_found. That there is none cannot be known from
+// Session returns a user's session, from memory where it is known. It fails with not_found. That there is none cannot be known from
 // memory, since another instance may have created it; so whoever asks again soon waits, and all who wait share one read.
 func (st *states) Session(ctx context.Context, uid UserID, id ID) (Session, error) {
 	u := st.of(uid)
 	u.mu.Lock()
-	_, known := u.sessions[id]
+	_, known := u.find(id)
 	since, missing := u.missing[id]
 	u.mu.Unlock()
 	st.meter.CacheAsked("session", known)
@@ -251,13 +309,19 @@ func (st *states) Session(ctx context.Context, uid UserID, id ID) (Session, erro
 		}
 	}
 	s, err := load(ctx, st, u, st.key("session", string(id), false), storeTimeout,
-		func() (Session, bool) { s, ok := u.sessions[id]; return s, ok },
+		func() (s Session, ok bool) {
+			i, ok := u.find(id)
+			if ok {
+				u.sessions[i].unpack(uid, &s)
+			}
+			return s, ok
+		},
 		func(ctx context.Context) (Session, error) { return st.store.Session(ctx, id) },
 		func(read Session) Session {
-			if len(u.sessions) >= maxUserSessions {
-				clear(u.sessions)
+			if read.UserID == uid { // as it should be
+				read.UserID, read.ID = uid, id // one copy of the texts is enough
+				u.remember(read)
 			}
-			u.sessions[id] = read
 			return read
 		})
 	u.mu.Lock()
@@ -269,20 +333,11 @@ func (st *states) Session(ctx context.Context, uid UserID, id ID) (Session, erro
 	if len(u.missing) >= maxUserSessions {
 		clear(u.missing)
 	}
+	if u.missing == nil {
+		u.missing = make(map[ID]time.Time)
+	}
 	u.missing[id] = localNow()
 	return s, err
-}
-
-// pause waits for d.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return Unavailable("wait", ctx.Err())
-	case <-timer.C:
-		return nil
-	}
 }
 
 // Reread reads a session past the memory, and leaves what it remembers as it is unless the answer is newer. Simultaneous
@@ -306,7 +361,7 @@ func (st *states) Drop(s Session) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.changes = st.changes.Add(1)
-	delete(u.sessions, s.ID)
+	u.sessions = slices.DeleteFunc(u.sessions, func(p *packed) bool { return p.id == s.ID })
 }
 
 // Doubt has the sessions of a user read again.
@@ -315,7 +370,7 @@ func (st *states) Doubt(uid UserID) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.changes = st.changes.Add(1)
-	clear(u.sessions)
+	u.sessions = nil
 }
 
 // Clear forgets everything.
@@ -323,57 +378,4 @@ func (st *states) Clear() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	clear(st.known)
-}
-
-// key names a read that callers may share. A fresh one is shared with nobody: it has to begin after its caller asked.
-func (st *states) key(kind, id string, fresh bool) string {
-	if fresh {
-		return kind + "/" + id + "/" + rand.Text()
-	}
-	return kind + "/" + id
-}
-
-// load answers from what is known, or else reads and keeps. Concurrent callers share one read, unless a notice about
-// the user came between them. When a notice came during the read, the answer may be older than the
-// notice, so it is read again. Known and keep run under u.mu.
-func load[T any](ctx context.Context, st *states, u *state, key string, timeout time.Duration,
-	known func() (T, bool), read func(context.Context) (T, error), keep func(T) T) (T, error) {
-	for {
-		u.mu.Lock()
-		v, ok := known()
-		changes := u.changes
-		u.mu.Unlock()
-		if ok {
-			return v, nil
-		}
-		v, err := fly(ctx, st, fmt.Sprint(key, "/", changes), timeout, read)
-		if err != nil {
-			return v, err
-		}
-		u.mu.Lock()
-		current := u.changes == changes
-		if current {
-			v = keep(v)
-		}
-		u.mu.Unlock()
-		if current {
-			return v, nil
-		}
-	}
-}
-
-// fly shares a read among the callers that name it alike. It goes on for the others when one of them gives up.
-func fly[T any](ctx context.Context, st *states, key string, timeout time.Duration, read func(context.Context) (T, error)) (v T, err error) {
-	flight := st.flights.DoChan(key, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
-		defer cancel()
-		return read(ctx)
-	})
-	select {
-	case <-ctx.Done():
-		return v, Unavailable("wait", ctx.Err())
-	case got := <-flight:
-		v, _ = got.Val.(T) // the zero value of a failure may be another's
-		return v, got.Err
-	}
 }

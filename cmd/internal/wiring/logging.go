@@ -2,11 +2,9 @@ package wiring
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"log/slog"
-	"strconv"
-	"time"
+	"sync"
 
 	"github.com/vigilhq/vigil/cmd/internal/config"
 )
@@ -14,13 +12,13 @@ import (
 // NewLogger logs in text, or in JSON with the field names that Cloud Logging reads: severity, message, time, httpRequest
 // (https://cloud.google.com/logging/docs/structured-logging). Whatever it is given, it writes no token.
 func NewLogger(c config.Config, w io.Writer) *slog.Logger {
-	w = redacting{w}
+	w = &redacting{w: w}
 	options := &slog.HandlerOptions{Level: c.LogLevel}
 	if c.LogFormat == "text" {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	options.ReplaceAttr = cloudField
-	return slog.New(cloudRequests{slog.NewJSONHandler(w, options)})
+	return slog.New(cloudRequests{slog.NewJSONHandler(w, options), w})
 }
 
 func cloudField(groups []string, a slog.Attr) slog.Attr {
@@ -52,61 +50,13 @@ func severity(level slog.Level) string {
 	}
 }
 
-// cloudRequests gathers what the HTTP edge says about a request in the object that Cloud Logging knows requests by
-// (https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#HttpRequest).
-type cloudRequests struct{ slog.Handler }
-
-// requestLine is the message of the edge's lines.
-const requestLine = "request"
-
-// Handle implements [slog.Handler].
-func (h cloudRequests) Handle(ctx context.Context, r slog.Record) error {
-	if r.Message != requestLine {
-		return h.Handler.Handle(ctx, r)
-	}
-	request := make([]any, 0, 4)
-	rest := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
-	r.Attrs(func(a slog.Attr) bool {
-		switch a.Key {
-		case "method":
-			request = append(request, slog.Attr{Key: "requestMethod", Value: a.Value})
-		case "status":
-			request = append(request, a)
-		case "duration":
-			request = append(request, slog.String("latency", protoDuration(a.Value)))
-		case "ip":
-			request = append(request, slog.Attr{Key: "remoteIp", Value: a.Value})
-		default:
-			rest.AddAttrs(a)
-		}
-		return true
-	})
-	rest.AddAttrs(slog.Group("httpRequest", request...))
-	return h.Handler.Handle(ctx, rest)
-}
-
-// WithAttrs implements [slog.Handler].
-func (h cloudRequests) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return cloudRequests{h.Handler.WithAttrs(attrs)}
-}
-
-// WithGroup implements [slog.Handler].
-func (h cloudRequests) WithGroup(name string) slog.Handler {
-	return cloudRequests{h.Handler.WithGroup(name)}
-}
-
-// protoDuration is a duration as JSON has it for a protocol buffer: 0.123s.
-func protoDuration(v slog.Value) string {
-	if v.Kind() != slog.KindDuration {
-		return v.String()
-	}
-	return strconv.FormatFloat(v.Duration().Round(time.Microsecond).Seconds(), 'f', -1, 64) + "s"
-}
-
 // redacting masks tokens in what is written through it, one line at a time. No code here logs a token; but an error of a library may
 // quote a request, and so each line is looked at as a whole, whatever value it came from. The mask keeps the first letters that
 // all tokens have, so that a search for them still finds the leak.
-type redacting struct{ w io.Writer }
+type redacting struct {
+	mu sync.Mutex
+	w  io.Writer
+}
 
 var (
 	tokenStart = []byte("eyJ") // {" in base64url
@@ -114,8 +64,10 @@ var (
 )
 
 // Write implements [io.Writer].
-func (r redacting) Write(line []byte) (int, error) {
+func (r *redacting) Write(line []byte) (int, error) {
 	clean := Redact(line)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if _, err := r.w.Write(clean); err != nil {
 		return 0, err
 	}

@@ -102,6 +102,50 @@ func TestRedactionLeavesTheRestAlone(t *testing.T) {
 	}
 }
 
+// Most lines are written in a way of their own, which has to say what the general one would.
+func TestUsualRequestsReadLikeTheOthers(t *testing.T) {
+	now := time.Date(2026, 1, 31, 9, 0, 0, 123456789, time.FixedZone("", 3600))
+	for name, attrs := range map[string][]slog.Attr{
+		"usual":        {slog.String("user", "ana"), slog.Int("status", 204), slog.Duration("duration", 1234567), slog.String("method", "GET")},
+		"quotes":       {slog.String("user", `a"n\a`), slog.Int("status", 204)},
+		"control":      {slog.String("user", "a\nna"), slog.Int("status", 204)},
+		"letters":      {slog.String("user", "José 😀"), slog.Int("status", 204)},
+		"not UTF-8":    {slog.String("user", "a\xffb"), slog.Int("status", 204)},
+		"markup":       {slog.String("user", "<b>&"), slog.Int("status", 204)},
+		"empty":        {slog.String("user", ""), slog.String("ip", ""), slog.Int("status", -1)},
+		"no request":   {slog.String("user", "ana")},
+		"nothing":      nil,
+		"other values": {slog.Int("status", 500), slog.Any("error", errors.New("it broke")), slog.Bool("b", true), slog.Float64("f", 1.5)},
+		"a group":      {slog.Int("status", 204), slog.Group("g", slog.String("x", "y"))},
+		"a key":        {slog.Int("status", 204), slog.Int(`a"b`, 1)},
+		"a token":      {slog.Int("status", 204), slog.String("path", "eyJhbGciOiJ.eyJzdWIi.sig")},
+	} {
+		for level := range 12 {
+			r := slog.NewRecord(now, slog.Level(level-4), "request", 0)
+			r.AddAttrs(attrs...)
+			var lines [2]string
+			var objects [2]any
+			for i := range lines {
+				lines[i] = oneLine("json", func(l *slog.Logger) {
+					h := l.Handler().(cloudRequests) //nolint:forcetypeassert // a test
+					if i == 1 {
+						h.usual = nil
+					}
+					if err := h.Handle(t.Context(), r); err != nil {
+						t.Error(err)
+					}
+				})
+				if err := json.Unmarshal([]byte(lines[i]), &objects[i]); err != nil {
+					t.Errorf("%s: %v: %s", name, err, lines[i])
+				}
+			}
+			if lines[0] != lines[1] {
+				t.Errorf("%s:\n%s%s", name, lines[0], lines[1])
+			}
+		}
+	}
+}
+
 func BenchmarkLogLine(b *testing.B) {
 	log := NewLogger(config.Config{LogFormat: "json"}, io.Discard)
 	b.ReportAllocs()

@@ -137,6 +137,9 @@ func (d *Directory) Verify(_ context.Context, token string) (session.Identity, e
 	}
 }
 
+// Claims implements [session.Verifier].
+func (d *Directory) Claims(token string) map[string]any { return d.Identity(token).Claims }
+
 // Account implements [session.Accounts].
 func (d *Directory) Account(ctx context.Context, uid session.UserID) (session.Account, error) {
 	found, err := d.Accounts(ctx, []session.UserID{uid})

@@ -120,6 +120,9 @@ func (t *verifierTest) tokenClaims() {
 	if claims := t.verify(token).Claims; claims["admin"] != true {
 		t.Errorf("claims are %v, want those of the sign-in", claims)
 	}
+	if claims := t.Claims(token); claims["admin"] != true {
+		t.Errorf("read again, claims are %v", claims)
+	}
 }
 
 func (t *verifierTest) refresh() {

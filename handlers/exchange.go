@@ -1,0 +1,100 @@
+package handlers
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/vigilhq/vigil/internal/session"
+)
+
+// exchange is a request with what has been found out about it on its way in: the framework's context, which would keep that in a map,
+// extended.
+type exchange struct {
+	echo.Context
+	next     echo.HandlerFunc // what the request is for
+	route    *route           // nil where none has matched
+	identity session.Identity // of the caller, zero while unknown
+	patience context.Context  // bounds what the handler waits for, nil outside of it
+
+	traced bool
+	client netip.Addr
+	hops   int // to the client
+}
+
+// proceed is the end of the chain that all requests pass.
+func proceed(c echo.Context) error {
+	x, ok := c.(*exchange)
+	if !ok {
+		return echo.ErrNotFound
+	}
+	return x.next(c)
+}
+
+// noRoute is that of what matches none.
+var noRoute route
+
+func routeOf(c echo.Context) *route {
+	if x, ok := c.(*exchange); ok && x.route != nil {
+		return x.route
+	}
+	return &noRoute
+}
+
+// contextOf bounds what is done for a request.
+func contextOf(c echo.Context) context.Context {
+	if x, ok := c.(*exchange); ok && x.patience != nil {
+		return x.patience
+	}
+	return c.Request().Context()
+}
+
+// trace is [proxies.trace] of a request, once.
+func (a *api) trace(c echo.Context) (client netip.Addr, hops int) {
+	x, ok := c.(*exchange)
+	if !ok {
+		return a.proxies.trace(c.Request())
+	}
+	if !x.traced {
+		x.client, x.hops = a.proxies.trace(c.Request())
+		x.traced = true
+	}
+	return x.client, x.hops
+}
+
+// patience is a context with a deadline that takes a timer when somebody looks at it. Most requests are answered from memory,
+// and nobody does.
+type patience struct {
+	parent context.Context
+	until  time.Time
+
+	once   sync.Once
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+var over = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+func (p *patience) begun() context.Context {
+	p.once.Do(func() { p.ctx, p.cancel = context.WithDeadline(p.parent, p.until) })
+	return p.ctx
+}
+
+// end releases what there is. Whoever looks for the first time afterwards finds it over.
+func (p *patience) end() {
+	p.once.Do(func() { p.ctx, p.cancel = over, func() {} })
+	p.cancel()
+}
+
+// Deadline implements [context.Context], as do the others.
+func (p *patience) Deadline() (time.Time, bool) { return p.begun().Deadline() }
+func (p *patience) Done() <-chan struct{}       { return p.begun().Done() }
+func (p *patience) Err() error                  { return p.begun().Err() }
+func (p *patience) Value(key any) any           { return p.begun().Value(key) }
