@@ -327,3 +327,22 @@ func TestKeysOfATenantAreKept(t *testing.T) {
 		}
 	})
 }
+
+// What the SDK has fetched is looked at, not only what the endpoint has answered before.
+func TestOnlyFullKeyringsCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGoogle(t)
+		v := g.kept()
+		var n int
+		var f fault = func(w http.ResponseWriter, r *http.Request) {
+			if n++; n%2 == 1 {
+				g.serveKeys(w, r)
+			} else {
+				lasting(`{}`)(w, r)
+			}
+		}
+		g.keyFault.Store(&f)
+		pass(keysLive - time.Second)
+		v.admits(t, g, "while answers come and go")
+	})
+}
