@@ -16,6 +16,7 @@ import (
 // register notes when which accounts are asked about. It implements what of Firebase the registry uses.
 type register struct {
 	*sessiontest.Directory
+	delay time.Duration // of each call
 
 	mu    sync.Mutex
 	calls []time.Time
@@ -36,6 +37,7 @@ func (r *register) Accounts(ctx context.Context, uids []session.UserID) (map[ses
 		r.asked[uid] = append(r.asked[uid], now)
 	}
 	r.mu.Unlock()
+	<-time.After(r.delay)
 	return r.Directory.Accounts(ctx, uids)
 }
 
