@@ -1,0 +1,225 @@
+package fireauth
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vigilhq/vigil/handlers"
+	"github.com/vigilhq/vigil/internal/identity"
+	"github.com/vigilhq/vigil/internal/memory"
+	"github.com/vigilhq/vigil/internal/session"
+	"github.com/vigilhq/vigil/internal/session/sessiontest"
+)
+
+// door is everything that a token meets: the gate, the verifier with the SDK, and Google.
+type door struct {
+	*google
+	verifier  *Verifier
+	store     *sessiontest.Outage
+	registry  *session.Registry
+	gate      *session.Gate
+	verified  atomic.Int32 // tokens that the gate did not know
+	storeRead atomic.Int32
+}
+
+// Verify implements [session.Verifier].
+func (d *door) Verify(ctx context.Context, token string) (session.Identity, error) {
+	d.verified.Add(1)
+	return d.verifier.Verify(ctx, token)
+}
+
+func newDoor(g *google) *door {
+	d := &door{google: g, verifier: g.production(), store: sessiontest.NewOutage(memory.Open(session.NewClock()))}
+	ctx, stop := context.WithCancel(g.t.Context())
+	var keeping sync.WaitGroup
+	keeping.Go(func() { d.verifier.KeepKeys(ctx) })
+	g.t.Cleanup(func() {
+		stop()
+		keeping.Wait()
+	})
+	inbox := session.NewInbox(1000 * time.Hour)
+	inbox.Prove(time.Now())
+	d.registry = session.NewRegistry(session.Settings{
+		Policy: session.Policy{
+			IdleTimeout: 30 * time.Minute, IdleWarning: 2 * time.Minute, Lifetime: 12 * time.Hour, TouchInterval: 5 * time.Minute,
+			ReauthMaxAge: 5 * time.Minute, Retention: 720 * time.Hour,
+		},
+		AdminClaim: "admin", UserStateTTL: 5 * time.Minute, FeedResync: 15 * time.Second,
+	}, session.Ports{
+		Store: d.store, Users: d.store, Publisher: d.store, Archive: d.store, Trail: d.store, Jobs: d.store, Accounts: d.verifier,
+		Editor: d.verifier, Clock: session.NewClock(), Inbox: inbox, After: func(time.Duration, func()) {}, Log: slog.New(slog.DiscardHandler),
+	})
+	d.gate = session.NewGate(d.registry, d)
+	d.store.Before(func(string) { d.storeRead.Add(1) })
+	return d
+}
+
+// signIn creates an account and registers a session of it.
+func (d *door) signIn(uid string) string {
+	d.t.Helper()
+	if _, err := d.users.CreateUser(identity.NewUser{UID: uid, Email: uid + "@example.com", Password: "a password"}); err != nil {
+		d.t.Fatal(err)
+	}
+	token := goodToken(object{"sub": uid, "user_id": uid})
+	id, err := d.gate.Authenticate(d.t.Context(), token)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if _, err := d.registry.Register(d.t.Context(), id, session.SignIn{}); err != nil {
+		d.t.Fatal(err)
+	}
+	return token
+}
+
+// forgery is a token that is right in everything but its signature, which no two have in common.
+func forgery(kid, uid string) string {
+	signature := make([]byte, 256)
+	_, _ = rand.Read(signature) // cannot fail
+	return strings.Join([]string{
+		base64.RawURLEncoding.EncodeToString(encode(object{"alg": "RS256", "kid": kid})),
+		base64.RawURLEncoding.EncodeToString(encode(claims(object{"sub": uid, "user_id": uid}))),
+		base64.RawURLEncoding.EncodeToString(signature),
+	}, ".")
+}
+
+// R5 of docs/security.md: bad tokens of every kind have nobody asked, neither Google nor the store, and put no good one out of memory.
+func TestR5AFloodOfBadTokensCostsNothingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor(newGoogle(t))
+		synctest.Wait()
+		good := make([]string, 20)
+		for i := range good {
+			good[i] = d.signIn(fmt.Sprint("user", i))
+		}
+		admit := func() {
+			t.Helper()
+			for _, token := range good {
+				if _, err := d.gate.Admit(t.Context(), token, session.Origin{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		admit()
+		keys, users, reads := d.keysAsked.Load(), d.usersAsked.Load(), d.storeRead.Load()
+		refused := 0
+		refuse := func(token string) {
+			_, err := d.gate.Admit(t.Context(), token, session.Origin{})
+			if code := session.CodeOf(err); code != session.CodeTokenInvalid && code != session.CodeTokenExpired && code != session.CodeTokenMissing {
+				t.Fatalf("%v", err)
+			}
+			refused++
+		}
+		for i := range 5_000 {
+			refuse(forgery(testKID, fmt.Sprint("user", i%40))) // of those who are there, and of others
+			refuse(forgery(fmt.Sprint("key-", i), fmt.Sprint("user", i%40)))
+			refuse(strings.Repeat(".", i))
+			refuse(good[i%len(good)] + "x")
+		}
+		for _, a := range attacks {
+			refuse(a.token())
+		}
+		verified := d.verified.Load()
+		admit()
+		if k, u, r, v := d.keysAsked.Load()-keys, d.usersAsked.Load()-users, d.storeRead.Load()-reads, d.verified.Load()-verified; k+u+r+v != 0 {
+			t.Errorf("for %d bad tokens: keys fetched %d times, %d look-ups, %d reads; %d good tokens verified again", refused, k, u, r, v)
+		}
+	})
+}
+
+// BenchmarkR5GoodTrafficInAFlood measures GET /v1/check of known sessions at a steady rate, over TCP, with and without a steady flood of
+// forgeries beside it, each of which costs a parse and an RSA signature. Rounds with and without take turns; the metrics are medians
+// of the rounds' p99, and of the quotients of neighbours.
+func BenchmarkR5GoodTrafficInAFlood(b *testing.B) {
+	const goodPerSecond, badPerSecond = 400, 400
+	d := newDoor(newGoogle(b))
+	tokens := make([]string, 50)
+	for i := range tokens {
+		tokens[i] = d.signIn(fmt.Sprint("user", i))
+	}
+	server := httptest.NewServer(handlers.New(handlers.Options{Gate: d.gate, Registry: d.registry}))
+	b.Cleanup(server.Close)
+	forgeries := make([]string, 2_000)
+	for i := range forgeries {
+		forgeries[i] = forgery(testKID, fmt.Sprint("user", i%100))
+	}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+	b.Cleanup(client.CloseIdleConnections)
+	check := func(token string, want int) time.Duration {
+		began := time.Now()
+		r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, server.URL+"/v1/check", nil)
+		if err != nil {
+			b.Error(err)
+			return 0
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		answer, err := client.Do(r)
+		if err != nil {
+			b.Error(err)
+			return 0
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != want {
+			b.Errorf("%s, want %d", answer.Status, want)
+		}
+		return time.Since(began)
+	}
+	// p99 of a second of good traffic, in milliseconds.
+	round := func(flood bool) float64 {
+		var group sync.WaitGroup
+		if flood {
+			group.Go(func() {
+				paced(badPerSecond, func(i int) { check(forgeries[i%len(forgeries)], http.StatusUnauthorized) })
+			})
+		}
+		var mu sync.Mutex
+		var all []time.Duration
+		paced(goodPerSecond, func(i int) {
+			took := check(tokens[i%len(tokens)], http.StatusNoContent)
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, took)
+		})
+		group.Wait()
+		slices.Sort(all)
+		return float64(all[len(all)*99/100].Microseconds()) / 1000
+	}
+	round(true)
+	var quiet, flooded, ratios []float64
+	for b.Loop() {
+		q, f := round(false), round(true)
+		quiet, flooded, ratios = append(quiet, q), append(flooded, f), append(ratios, f/q)
+	}
+	b.ReportMetric(median(quiet), "quiet-p99-ms")
+	b.ReportMetric(median(flooded), "flooded-p99-ms")
+	b.ReportMetric(median(ratios), "p99-ratio")
+	b.ReportMetric(0, "ns/op") // rounds last a second, whatever they find
+}
+
+// paced calls f for a second this many times, at even distances, and waits for the calls. A late one does not delay the next.
+func paced(perSecond int, f func(i int)) {
+	var calls sync.WaitGroup
+	tick := time.NewTicker(time.Second / time.Duration(perSecond))
+	defer tick.Stop()
+	for i := range perSecond {
+		<-tick.C
+		calls.Go(func() { f(i) })
+	}
+	calls.Wait()
+}
+
+func median(of []float64) float64 {
+	slices.Sort(of)
+	return of[len(of)/2]
+}
