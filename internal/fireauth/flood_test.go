@@ -34,10 +34,15 @@ type door struct {
 	storeRead atomic.Int32
 }
 
-// Verify implements [session.Verifier].
-func (d *door) Verify(ctx context.Context, token string) (session.Identity, error) {
-	d.verified.Add(1)
-	return d.verifier.Verify(ctx, token)
+// counted counts what is verified.
+type counted struct {
+	session.Verifier
+	verified *atomic.Int32
+}
+
+func (c counted) Verify(ctx context.Context, token string) (session.Identity, error) {
+	c.verified.Add(1)
+	return c.Verifier.Verify(ctx, token)
 }
 
 func newDoor(g *google) *door {
@@ -61,7 +66,7 @@ func newDoor(g *google) *door {
 		Store: d.store, Users: d.store, Publisher: d.store, Archive: d.store, Trail: d.store, Jobs: d.store, Accounts: d.verifier,
 		Editor: d.verifier, Clock: session.NewClock(), Inbox: inbox, After: func(time.Duration, func()) {}, Log: slog.New(slog.DiscardHandler),
 	})
-	d.gate = session.NewGate(d.registry, d)
+	d.gate = session.NewGate(d.registry, counted{d.verifier, &d.verified})
 	d.store.Before(func(string) { d.storeRead.Add(1) })
 	return d
 }
