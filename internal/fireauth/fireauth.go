@@ -7,6 +7,7 @@
 //	expiry      the raw exp; the SDK accepts a token for 300 seconds more
 //	keys        fetched ahead of time, by one client while another goes on with the old ones (see keys.go); the SDK fetches them
 //	            when they have expired, while a request waits
+//	quotas      single look-ups share calls when there are many at once (see desk.go)
 //	deadlines   every answer comes within two seconds; the SDK has no time limit and retries for seven (see call.go)
 //	errors      sorted into the domain's codes before they are wrapped, since the SDK does not unwrap (see verify.go,
 //	            edit.go); Google's own words are for logs alone
@@ -73,6 +74,7 @@ type Verifier struct {
 	newKeyring func(context.Context) (keyring, error) // nil on an emulator
 	want       expected
 	now        func() time.Time
+	desk       desk
 	lookUps    slots
 	claims     slots
 	probes     slots
@@ -136,6 +138,7 @@ func Open(ctx context.Context, options Options) (*Verifier, error) {
 		log:   options.Log,
 		meter: options.Meter,
 	}
+	v.desk.lookUp = v.Accounts
 	if options.EmulatorHost != "" {
 		v.newKeyring, v.probe = nil, emulatorAnswers(options.EmulatorHost)
 		options.Log.WarnContext(ctx, "identity emulator in use: its tokens are unsigned", "host", options.EmulatorHost)
