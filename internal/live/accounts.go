@@ -28,7 +28,7 @@ type checked struct {
 func (h *Hub) CheckAccounts(ctx context.Context) {
 	// Early enough to try again a few times before what is known is too old.
 	interval := min(h.options.TokenCheckInterval, h.registry.Settings().UserStateTTL*4/5)
-	every := max(interval/48, minCheckGap) // who has come and gone is looked at
+	every := max(interval/16, minCheckGap) // who has come and gone is looked at
 	for next := time.Now().Add(interval); ; {
 		now := time.Now()
 		all := h.users()

@@ -142,7 +142,7 @@ func TestChecksOfACrowdAreBatchedAndSpread(t *testing.T) {
 func TestRarerChecksCostLess(t *testing.T) {
 	inCrowd(t, func(w *world, _ *instance, r *register) {
 		w.settings.UserStateTTL = 10 * time.Minute
-		const users = 5_000
+		const users = 2_000
 		names, _ := w.crowd(w.start(), "user", users)
 		r.forget()
 		began := time.Now()
@@ -185,7 +185,7 @@ func TestCrowdsThatComeAndGo(t *testing.T) {
 // An outage that is over before what is known is too old closes nothing, and what has been missed is made good without a burst.
 func TestChecksAfterAnOutage(t *testing.T) {
 	inCrowd(t, func(w *world, i *instance, r *register) {
-		names, tabs := w.crowd(i, "user", 5_000)
+		names, tabs := w.crowd(i, "user", 3_000)
 		began := time.Now()
 		w.pass(10 * time.Minute)
 		w.accounts.SetDown(true)
@@ -208,7 +208,7 @@ func TestChecksAfterAnOutage(t *testing.T) {
 // One that is not closes each socket when what is known of its user is too old, and not before.
 func TestSocketsCloseAtTheBoundOfTheirUsers(t *testing.T) {
 	inCrowd(t, func(w *world, i *instance, r *register) {
-		names, tabs := w.crowd(i, "user", 3_000)
+		names, tabs := w.crowd(i, "user", 2_000)
 		w.pass(10 * time.Minute)
 		w.accounts.SetDown(true)
 		r.mu.Lock()
