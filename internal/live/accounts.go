@@ -31,9 +31,8 @@ func (h *Hub) CheckAccounts(ctx context.Context) {
 	every := max(interval/16, minCheckGap) // who has come and gone is looked at
 	for next := time.Now().Add(interval); ; {
 		now := time.Now()
-		all := h.users()
-		h.closeUnknown(all)
-		users := all
+		users := h.users()
+		h.closeUnknown(users)
 		next = earlier(next, now.Add(spread(users, interval, now)))
 		until := now.Add(every)
 		for !next.After(until) {
@@ -47,12 +46,9 @@ func (h *Hub) CheckAccounts(ctx context.Context) {
 			next = now.Add(spread(users, interval, now))
 			if err != nil && ctx.Err() == nil {
 				h.log.Warn("accounts not checked", "error", err)
-				h.closeUnknown(all)
-				next = now.Add(min(interval/4, accountRetry)) // the others first: it may be this batch's fault
-				if len(users) == 0 {
-					until = next
-					break
-				}
+				next = now.Add(min(interval/4, accountRetry))
+				until = next
+				break
 			}
 		}
 		if !waitUntil(ctx, earlier(next, until)) {
