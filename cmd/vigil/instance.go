@@ -138,6 +138,7 @@ func (i *instance) serve(ctx context.Context, listener net.Listener, handler htt
 	defer stopTicking()
 	var running, clockwork sync.WaitGroup
 	clockwork.Go(func() { i.deadlines.Run(ticking) })
+	running.Go(func() { i.Auth.KeepKeys(background) })
 	running.Go(func() { i.hub.CheckAccounts(background) })
 	running.Go(func() { i.finishRevocations(background) })
 	running.Go(func() { i.workOnMassRevocations(background) })

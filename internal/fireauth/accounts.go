@@ -16,8 +16,7 @@ func possible(uid session.UserID) bool { return uid != "" && len(uid) <= maxUID 
 
 // Account implements [session.Accounts].
 func (v *Verifier) Account(ctx context.Context, uid session.UserID) (session.Account, error) {
-	found, err := v.Accounts(ctx, []session.UserID{uid})
-	return found[uid], err
+	return v.desk.ask(ctx, uid)
 }
 
 // Accounts implements [session.Accounts]. A uid that no account can have is missing without being asked for;

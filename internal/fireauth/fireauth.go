@@ -5,6 +5,9 @@
 //
 //	claims      read here by their exact names, because the SDK's decoder also takes "Aud" for "aud" (see claims.go)
 //	expiry      the raw exp; the SDK accepts a token for 300 seconds more
+//	keys        fetched ahead of time, by one client while another goes on with the old ones (see keys.go); the SDK fetches them
+//	            when they have expired, while a request waits
+//	quotas      single look-ups share calls when there are many at once (see desk.go)
 //	deadlines   every answer comes within two seconds; the SDK has no time limit and retries for seven (see call.go)
 //	errors      sorted into the domain's codes before they are wrapped, since the SDK does not unwrap (see verify.go,
 //	            edit.go); Google's own words are for logs alone
@@ -27,6 +30,7 @@ import (
 	firebase "firebase.google.com/go/v4"
 	"firebase.google.com/go/v4/auth"
 	"golang.org/x/oauth2"
+	"google.golang.org/api/option"
 
 	"github.com/vigilhq/vigil/internal/session"
 )
@@ -53,24 +57,31 @@ type Meter interface {
 	// LookedUp notes the accounts that one call has asked about: how many there are, how many there are not, and of how many the
 	// call could not tell.
 	LookedUp(found, missing, failed int)
+	// KeysRenewed notes an attempt to have Google's keys renewed ahead of time, and whether it has succeeded.
+	KeysRenewed(ok bool)
 }
 
 // noMeter counts nothing.
 type noMeter struct{}
 
 func (noMeter) LookedUp(int, int, int) {}
+func (noMeter) KeysRenewed(bool)       {}
 
 // Verifier implements [session.Verifier], [session.Accounts] and [session.Editor]. Use [Open]. Safe for concurrent use.
 type Verifier struct {
-	client  client
-	want    expected
-	now     func() time.Time
-	lookUps slots
-	claims  slots
-	probes  slots
-	probe   probe
-	meter   Meter
-	proven  atomic.Int64 // Unix nanoseconds of the latest proof that tokens can be verified, see Ready
+	client     client
+	keyring    atomic.Pointer[keyring]                // filled ahead of time, nil before; see KeepKeys
+	newKeyring func(context.Context) (keyring, error) // nil on an emulator
+	want       expected
+	now        func() time.Time
+	desk       desk
+	lookUps    slots
+	claims     slots
+	probes     slots
+	probe      probe
+	log        *slog.Logger
+	meter      Meter
+	proven     atomic.Int64 // Unix nanoseconds of the latest proof that tokens can be verified, see Ready
 }
 
 var (
@@ -121,10 +132,15 @@ func Open(ctx context.Context, options Options) (*Verifier, error) {
 		claims:  make(slots, 1),
 		probes:  make(slots, 1),
 		probe:   keysAnswer,
-		meter:   options.Meter,
+		newKeyring: func(ctx context.Context) (keyring, error) {
+			return connect(ctx, options, option.WithoutAuthentication())
+		},
+		log:   options.Log,
+		meter: options.Meter,
 	}
+	v.desk.lookUp = v.Accounts
 	if options.EmulatorHost != "" {
-		v.probe = emulatorAnswers(options.EmulatorHost)
+		v.newKeyring, v.probe = nil, emulatorAnswers(options.EmulatorHost)
 		options.Log.WarnContext(ctx, "identity emulator in use: its tokens are unsigned", "host", options.EmulatorHost)
 	}
 	return v, nil
@@ -133,12 +149,12 @@ func Open(ctx context.Context, options Options) (*Verifier, error) {
 // tokenTimeout bounds a fetch of Google's access token: as long as the metadata server's own client waits.
 const tokenTimeout = 5 * time.Second
 
-func connect(ctx context.Context, options Options) (client, error) {
+func connect(ctx context.Context, options Options, more ...option.ClientOption) (client, error) {
 	defer setEmulator(options.EmulatorHost)()
 	// The SDK keeps this context for fetching its access tokens, long after the start-up it came from is over, and
 	// fetches them without any time limit but that of the HTTP client in here.
 	ctx = context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Timeout: tokenTimeout})
-	app, err := firebase.NewApp(ctx, &firebase.Config{ProjectID: options.ProjectID})
+	app, err := firebase.NewApp(ctx, &firebase.Config{ProjectID: options.ProjectID}, more...)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ type object = map[string]any
 // synctest bubble. The accounts are those of an identity.Server; what production adds is done here: TLS, access
 // tokens, and ID tokens signed with a key of our own.
 type google struct {
-	t       *testing.T
+	t       testing.TB
 	signed  bool // production: ID tokens are signed
 	users   *identity.Server
 	refresh sync.Map // ID token → refresh token
@@ -55,7 +55,7 @@ type google struct {
 }
 
 // newGoogle takes over the process's HTTP for the time of the test: the SDK makes its clients from the default one.
-func newGoogle(t *testing.T) *google {
+func newGoogle(t testing.TB) *google {
 	users, err := identity.New(identity.Options{ProjectID: testProject})
 	if err != nil {
 		t.Fatal(err)
@@ -254,7 +254,7 @@ func serviceAccount() object {
 }
 
 // credentials puts credentials where an operator would, for the SDK to find them.
-func credentials(t *testing.T, content object) {
+func credentials(t testing.TB, content object) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "credentials.json")
 	if err := os.WriteFile(file, encode(content), 0o600); err != nil {

@@ -17,6 +17,8 @@ func (l *lookUps) LookedUp(found, missing, failed int) {
 	l[2] += failed
 }
 
+func (*lookUps) KeysRenewed(bool) {}
+
 func TestLookUpsAreCountedByWhatCameOfThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var counted lookUps

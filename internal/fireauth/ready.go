@@ -3,7 +3,6 @@ package fireauth
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,22 +11,22 @@ import (
 	"github.com/vigilhq/vigil/internal/session"
 )
 
-const (
-	// keysURL is where Google publishes the keys of ID tokens:
-	// https://firebase.google.com/docs/auth/admin/verify-id-tokens#verify_id_tokens_using_a_third-party_jwt_library.
-	keysURL = "https://www.googleapis.com/robot/v1/metadata/x509/securetoken@system.gserviceaccount.com"
-	maxKeys = 1 << 20
-	// readyFor is how long a proof counts.
-	readyFor = time.Minute
-)
+// readyFor is how long a proof counts.
+const readyFor = time.Minute
 
-// Ready reports whether tokens can be verified. A token that was verified within the last minute proves it, so that
-// an outage of the key endpoint does not take down an instance that still holds the keys; where there was none,
+// maxBody is how many bytes are read of an answer.
+const maxBody = 1 << 20
+
+// Ready reports whether tokens can be verified. Keys at hand prove it, and so does a token that was verified within the last minute,
+// so that an outage of the key endpoint does not take down an instance that still holds the keys; where there is neither,
 // the keys, or the emulator, are asked for.
 func (v *Verifier) Ready(ctx context.Context) error {
 	_, err := call(ctx, v.probes, func(ctx context.Context) (struct{}, error) {
 		now := v.now()
 		if age := now.Sub(time.Unix(0, v.proven.Load())); age < readyFor {
+			return struct{}{}, nil
+		}
+		if ring := v.keyring.Load(); ring != nil && v.holdsKeys(ctx, *ring) {
 			return struct{}{}, nil
 		}
 		err := v.probe(ctx)
@@ -45,38 +44,34 @@ func (v *Verifier) Ready(ctx context.Context) error {
 // probe asks whether what verification depends on is there.
 type probe func(context.Context) error
 
-// keysAnswer fetches the keys the way the SDK does: its client for them is a copy of the default one.
+// keysAnswer asks for the keys.
 func keysAnswer(ctx context.Context) error {
-	var keys map[string]string
-	if err := get(ctx, keysURL, &keys); err != nil {
-		return err
-	}
-	if len(keys) == 0 {
-		return errors.New("no keys")
-	}
-	return nil
+	_, err := fetchKeys(ctx)
+	return err
 }
 
 // emulatorAnswers asks for the root, where the emulators say that they are ready.
 func emulatorAnswers(host string) probe {
 	return func(ctx context.Context) error {
 		var answer map[string]any
-		return get(ctx, "http://"+host+"/", &answer)
+		_, err := get(ctx, "http://"+host+"/", &answer)
+		return err
 	}
 }
 
-func get(ctx context.Context, url string, answer any) error {
+// get asks for JSON and returns the header that it comes with.
+func get(ctx context.Context, url string, answer any) (http.Header, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", url, response.Status)
+		return nil, fmt.Errorf("%s: %s", url, response.Status)
 	}
-	return json.NewDecoder(io.LimitReader(response.Body, maxKeys)).Decode(answer)
+	return response.Header, json.NewDecoder(io.LimitReader(response.Body, maxBody)).Decode(answer)
 }

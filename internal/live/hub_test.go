@@ -40,6 +40,7 @@ var (
 type world struct {
 	*testing.T
 	accounts *sessiontest.Directory
+	lookUps  session.Accounts // the accounts, unless a test counts
 	data     *memory.Store
 	settings session.Settings
 	options  live.Options
@@ -57,8 +58,9 @@ type instance struct {
 func inWorld(t *testing.T, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		accounts := sessiontest.NewDirectory()
 		f(&world{
-			T: t, accounts: sessiontest.NewDirectory(), data: memory.Open(session.NewClock()), options: options,
+			T: t, accounts: accounts, lookUps: accounts, data: memory.Open(session.NewClock()), options: options,
 			settings: session.Settings{Policy: policy, AdminClaim: "admin", UserStateTTL: 5 * time.Minute, FeedResync: feedResync},
 		})
 	})
@@ -70,7 +72,7 @@ func (w *world) start() *instance {
 	i := &instance{store: sessiontest.NewOutage(w.data), inbox: session.NewInbox(feedResync)}
 	i.registry = session.NewRegistry(w.settings, session.Ports{
 		Store: i.store, Users: i.store, Publisher: i.store, Archive: i.store, Trail: i.store, Jobs: i.store,
-		Accounts: w.accounts, Editor: w.accounts, Clock: session.NewClock(), Inbox: i.inbox,
+		Accounts: w.lookUps, Editor: w.accounts, Clock: session.NewClock(), Inbox: i.inbox,
 		After: deadlines.After, Log: log,
 	})
 	i.gate = session.NewGate(i.registry, w.accounts)

@@ -54,6 +54,7 @@ type Metrics struct {
 	reconnection  prometheus.Histogram
 	operations    family[string]
 	lookUps       family[string]
+	renewals      family[string]
 	limited       family[string]
 	requests      *prometheus.CounterVec
 	durations     *prometheus.HistogramVec

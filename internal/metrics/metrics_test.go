@@ -93,6 +93,9 @@ func TestEverythingIsCountedUnderItsName(t *testing.T) {
 	m.Operations("read", -5)
 	m.Operations("lock", 1)
 	m.LookedUp(3, 2, 1)
+	m.KeysRenewed(true)
+	m.KeysRenewed(false)
+	m.KeysRenewed(false)
 	m.RateLimited("api")
 	m.RateLimited("mood")
 	check := m.Route("DELETE", "/v1/sessions/:id")
@@ -111,6 +114,7 @@ func TestEverythingIsCountedUnderItsName(t *testing.T) {
 		"vigil_socket_reconnections_total": 1, "vigil_socket_reconnection_seconds": 1,
 		"vigil_firestore_operations_total read": 5, "vigil_firestore_operations_total other": 1, "vigil_firestore_operations_total delete": 0,
 		"vigil_identity_lookups_total ok": 3, "vigil_identity_lookups_total missing": 2, "vigil_identity_lookups_total failed": 1,
+		"vigil_identity_key_renewals_total ok": 1, "vigil_identity_key_renewals_total failed": 2,
 		"vigil_rate_limited_total api": 1, "vigil_rate_limited_total other": 1, "vigil_rate_limited_total register": 0,
 		"vigil_http_requests_total DELETE /v1/sessions/:id 204": 2, "vigil_http_requests_total DELETE /v1/sessions/:id other": 1,
 		"vigil_http_requests_total DELETE /v1/sessions/:id 503": 0, "vigil_http_requests_total other other 500": 0,

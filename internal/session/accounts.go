@@ -34,6 +34,15 @@ func (r *Registry) AccountKnown(uid UserID, maxAge time.Duration) bool {
 	return r.states.Checked(uid, maxAge)
 }
 
+// AccountChecked returns when the account was asked about last, by the local clock, and the zero time if it was not or a notice has
+// contradicted the answer since.
+func (r *Registry) AccountChecked(uid UserID) time.Time {
+	u := r.states.of(uid)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.checked
+}
+
 // KnownAccount returns what has been looked up last of an account, by whatever asked, and false if nothing has.
 func (r *Registry) KnownAccount(uid UserID) (Account, bool) { return r.states.KnownAccount(uid) }
 

@@ -14,11 +14,14 @@ package socket
 import (
 	"context"
 	"encoding/json"
+	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 
 	"github.com/vigilhq/vigil/internal/live"
 	"github.com/vigilhq/vigil/internal/session"
@@ -31,10 +34,19 @@ const (
 	writeBuffer = 4 << 10  // bytes, pooled: only writers have one
 )
 
+const (
+	// acceptsPerSecond is how many handshakes are answered, whoever asks, with as many at once after a pause. When every browser
+	// of 15,000 comes back at the same time, the last is in after three seconds; two cores, of which each takes about 3,000 in a second with all that
+	// follows until ready, have time for the sockets that are open.
+	acceptsPerSecond = 4000
+	maxRetryAfter    = 5 // seconds, for those beyond
+)
+
 // Server upgrades requests and runs their connections. Use [New].
 type Server struct {
 	hub      *live.Hub
 	upgrader websocket.Upgrader
+	accepts  *rate.Limiter
 	lobby    lobby
 	ctx      context.Context // of every connection: they outlive their requests
 	cancel   context.CancelFunc
@@ -48,7 +60,7 @@ type Server struct {
 func New(hub *live.Hub, allowedOrigin func(string) bool) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Server{
-		hub: hub, lobby: newLobby(), ctx: ctx, cancel: cancel,
+		hub: hub, accepts: rate.NewLimiter(acceptsPerSecond, acceptsPerSecond), lobby: newLobby(), ctx: ctx, cancel: cancel,
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: writeTimeout,
 			ReadBufferSize:   readBuffer, WriteBufferSize: writeBuffer, WriteBufferPool: new(sync.Pool),
@@ -80,6 +92,11 @@ func (s *Server) Close(ctx context.Context) {
 
 // Serve upgrades a request from a client at origin.
 func (s *Server) Serve(w http.ResponseWriter, r *http.Request, origin session.Origin) {
+	if !s.accepts.Allow() {
+		w.Header().Set("Retry-After", strconv.Itoa(1+rand.IntN(maxRetryAfter))) // not all at the same time again
+		refuse(w, http.StatusServiceUnavailable, "too many sockets are being opened at once")
+		return
+	}
 	if query := r.URL.Query(); query.Has("token") || query.Has("access_token") || query.Has("id_token") {
 		refuse(w, http.StatusBadRequest, "a token does not belong in a URL, where logs and histories keep it: send it in the first frame")
 		return
