@@ -92,10 +92,14 @@ func (e *ClosedError) Error() string { return fmt.Sprintf("closed by the server:
 func (c *Client) Read() ([]byte, error) {
 	_, data, err := c.ws.ReadMessage()
 	var closed *websocket.CloseError
-	if errors.As(err, &closed) && closed.Code != websocket.CloseAbnormalClosure { // gorilla's word for a lost connection
+	switch {
+	case !errors.As(err, &closed):
+		return data, err
+	case closed.Code == websocket.CloseAbnormalClosure: // gorilla's word for an end without a close
+		return nil, io.ErrUnexpectedEOF
+	default:
 		return nil, &ClosedError{Code: wire.CloseCode(closed.Code)}
 	}
-	return data, err
 }
 
 // Write sends a message.
