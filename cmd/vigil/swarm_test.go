@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -131,6 +132,10 @@ func TestSwarmComesBackToAService(t *testing.T) {
 func TestSwarmSaysWhatIsWrong(t *testing.T) {
 	tokens := filepath.Join(t.TempDir(), "tokens")
 	if err := os.WriteFile(tokens, []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	one := filepath.Join(t.TempDir(), "one")
+	if err := os.WriteFile(one, []byte("a."+base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"ana","exp":4102444800}`))+".c"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for args, want := range map[string]string{
