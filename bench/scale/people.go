@@ -62,17 +62,18 @@ func crowd(ctx context.Context, f *fleet, affinity bool, seed uint64) []*visitor
 		})
 	}
 	for n := range people {
-		uid, home, first := session.UserID(fmt.Sprint("user-", n)), rng.IntN(len(f.instances)), rand64(rng, signInWindow)
+		uid, home, first := session.UserID(fmt.Sprint("user-", n)), rng.IntN(len(f.instances)), upTo(rng, signInWindow)
 		come(uid, home, first)
 		if rng.Float64() < secondDevice {
-			come(uid, home, first+time.Minute+rand64(rng, time.Hour))
+			come(uid, home, first+time.Minute+upTo(rng, time.Hour))
 		}
 	}
 	out.Wait()
 	return all
 }
 
-func rand64(rng *rand.Rand, d time.Duration) time.Duration {
+// upTo is a time below d.
+func upTo(rng *rand.Rand, d time.Duration) time.Duration {
 	return time.Duration(rng.Int64N(int64(d)))
 }
 
@@ -100,8 +101,9 @@ func (v *visitor) live(ctx context.Context) {
 		panic(err) // nothing fails here
 	}
 	if v.rng.Float64() < revoked {
-		time.AfterFunc(rand64(v.rng, 2*time.Hour), func() {
-			if _, err := v.at.registry.RevokeUser(during(ctx, forEnds), v.uid, session.Actor{By: "boss"}); err != nil {
+		admin := v.at.registry
+		time.AfterFunc(upTo(v.rng, 2*time.Hour), func() {
+			if _, err := admin.RevokeUser(during(ctx, forEnds), v.uid, session.Actor{By: "boss"}); err != nil {
 				panic(err)
 			}
 		})

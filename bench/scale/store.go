@@ -86,20 +86,11 @@ func newStore() *store {
 	}
 }
 
-// watch has notices delivered to sink from now on, and returns what ends that.
-func (s *store) watch(sink session.Sink) (stop func()) {
+// watch has notices delivered to sink from now on.
+func (s *store) watch(sink session.Sink) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sinks = append(s.sinks, sink)
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for i, each := range s.sinks {
-			if each == sink {
-				s.sinks = append(s.sinks[:i:i], s.sinks[i+1:]...)
-			}
-		}
-	}
 }
 
 // commit charges the writes of a record and n more, and tells its notices, which are documents of their own.
