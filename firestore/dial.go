@@ -27,12 +27,12 @@ var heartbeat = grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * t
 func dial(ctx context.Context, o Options, more ...grpc.DialOption) (*firestore.Client, error) {
 	if o.EmulatorHost == "" {
 		var options []option.ClientOption
-		for _, each := range append(metered(o.Meter), reconnect, heartbeat) {
+		for _, each := range append(metered(o.Meter), timed(), reconnect, heartbeat) {
 			options = append(options, option.WithGRPCDialOption(each))
 		}
 		return firestore.NewClient(ctx, o.ProjectID, options...)
 	}
-	conn, err := grpc.NewClient("passthrough:///"+o.EmulatorHost, append(append(more, metered(o.Meter)...), reconnect,
+	conn, err := grpc.NewClient("passthrough:///"+o.EmulatorHost, append(append(more, metered(o.Meter)...), timed(), reconnect,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithPerRPCCredentials(owner{}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)))...)

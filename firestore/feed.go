@@ -21,13 +21,16 @@ const (
 	listenerLife = 30 * time.Minute
 	// listenerRoom is how many notices a listener shows, beyond those it has begun with, before another takes its place.
 	listenerRoom = 10_000
+	// listenerLag is how long a catch-up waits, at most, for the listener to bring what has just become visible, before it reads that itself.
+	listenerLag = time.Second
 	// retryDelay bounds the pause before something that has failed is tried again.
 	retryDelay = 2 * time.Second
 )
 
-// Feed implements [session.Feed]: a listener brings notices at once, and a catch-up query brings at every interval whatever the
+// Feed implements [session.Feed]: a listener brings notices at once, and a catch-up brings at every interval whatever the
 // listener has missed. Google's listener is silent while nothing happens, gives up for good on some errors and may stall
-// without one; so it is only ever the fast path, and the completed query is the proof.
+// without one; so it is only ever the fast path, and the completed catch-up is the proof. A catch-up has Firestore count the notices, which
+// costs next to nothing, and reads them only if the listener has not brought as many.
 type Feed struct {
 	store  *Store
 	client *firestore.Client // of the listener; tests give it a connection of its own, to break
@@ -103,6 +106,7 @@ type run struct {
 // showing is how a notice came.
 type showing struct {
 	at       time.Time // of the notice
+	visible  time.Time // since when
 	caughtUp time.Time // local: when a catch-up brought it first
 	listened bool      // the listener brought it, too
 }
@@ -110,28 +114,68 @@ type showing struct {
 // catchUp delivers what became visible since the last catch-up began. The cursor is a read time that Firestore has
 // told, never the time of a notice: those become visible out of order.
 func (r *run) catchUp(ctx context.Context, began time.Time) error {
-	visible, err := r.store.now(ctx)
+	query, err := r.begin(ctx)
 	if err != nil {
 		return err
 	}
-	r.mu.Lock()
-	if r.since.IsZero() {
-		r.since = visible.Add(-overlap)
+	count, at, err := r.store.countAt(ctx, query)
+	if err != nil {
+		return err
 	}
-	query := r.query(r.store.client).OrderBy(firestore.DocumentID, firestore.Asc)
-	r.mu.Unlock()
-	err = r.store.scan(ctx, query, pageSize, func(page []*firestore.DocumentSnapshot) (bool, error) {
-		for _, snap := range page {
-			r.deliver(ctx, snap, false)
+	if !r.brought(ctx, count, at) {
+		err := r.store.scan(ctx, query.OrderBy(firestore.DocumentID, firestore.Asc), pageSize, func(page []*firestore.DocumentSnapshot) (bool, error) {
+			for _, snap := range page {
+				r.deliver(ctx, snap, false)
+			}
+			return true, nil
+		})
+		if err != nil {
+			return err
 		}
-		return true, nil
-	})
-	if err != nil {
-		return err
 	}
-	r.advance(ctx, visible.Add(-overlap))
+	r.advance(ctx, at.Add(-overlap))
 	r.sink.Prove(began)
 	return nil
+}
+
+// begin returns the query of a catch-up.
+func (r *run) begin(ctx context.Context) (firestore.Query, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.since.IsZero() { // nobody else runs yet
+		now, err := r.store.now(ctx)
+		if err != nil {
+			return firestore.Query{}, err
+		}
+		r.since = now.Add(-overlap)
+	}
+	return r.query(r.store.client), nil
+}
+
+// brought reports whether all notices since the cursor that were visible at that time, of which there are count, have been delivered. The
+// listener has a moment for those that it is just about to bring.
+func (r *run) brought(ctx context.Context, count int, at time.Time) bool {
+	const looks = 20
+	for range looks {
+		n := r.delivered(at)
+		if n >= count || !r.listens {
+			return n == count
+		}
+		wait(ctx, min(listenerLag, r.store.resync/4)/looks)
+	}
+	return false
+}
+
+// delivered counts the notices since the cursor that have been delivered and were visible at that time.
+func (r *run) delivered(at time.Time) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.shown {
+		if s.at.After(r.since) && !s.visible.After(at) {
+			n++
+		}
+	}
+	return n
 }
 
 // query asks for all notices since the cursor. The caller holds r.mu.
@@ -152,7 +196,7 @@ func (r *run) deliver(ctx context.Context, snap *firestore.DocumentSnapshot, lis
 	defer r.mu.Unlock()
 	s, known := r.shown[snap.Ref.ID]
 	if !known {
-		s = &showing{at: doc.At}
+		s = &showing{at: doc.At, visible: snap.UpdateTime}
 		r.shown[snap.Ref.ID] = s
 		for _, n := range doc.notices(snap.Ref.ID) {
 			r.sink.Deliver(n)

@@ -75,3 +75,47 @@ func TestMeter(t *testing.T) {
 		t.Errorf("a notice that the listener brings: %v", got)
 	}
 }
+
+// A catch-up costs one read while the listener brings everything, however many notices there are to be caught up with.
+func TestCatchUpCost(t *testing.T) {
+	t.Parallel()
+	host, project, m := firestoretest.Start(t), firestoretest.ProjectID(t), &tally{ops: make(map[string]int)}
+	s, err := Open(t.Context(), Options{EmulatorHost: host, ProjectID: project, Meter: m, ResyncInterval: resync})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	beside := connect(t, host, project)
+	recorder := sessiontest.RunFeed(t, s.Feed())
+	const notices, proofs = 50, 10
+	for range notices {
+		recorder.AwaitNotice(t, publish(t, beside).ID)
+	}
+	recorder.AwaitProof(t) // until then a catch-up may have been faster than the listener
+	m.take()
+	for range proofs {
+		recorder.AwaitProof(t)
+	}
+	if got := m.take()["read"]; got < proofs || got >= proofs+notices {
+		t.Errorf("%d reads", got)
+	}
+}
+
+// Only what was visible at the moment of the count makes up for what was counted.
+func TestBrought(t *testing.T) {
+	t.Parallel()
+	since := sessiontest.SignIn
+	second := func(n int) time.Time { return since.Add(time.Duration(n) * time.Second) }
+	r := &run{Feed: &Feed{store: &Store{resync: time.Millisecond}}, listens: true, since: since, shown: map[string]*showing{
+		"before the cursor":     {at: since, visible: second(1)},
+		"in time":               {at: second(1), visible: second(2)},
+		"late":                  {at: second(2), visible: second(10)},
+		"at the very moment":    {at: second(8), visible: second(9)},
+		"after the count began": {at: second(8), visible: second(11)},
+	}}
+	for count, want := range []bool{false, false, true, false} {
+		if got := r.brought(t.Context(), count, second(9)); got != want {
+			t.Errorf("of %d counted: %t", count, got)
+		}
+	}
+}

@@ -170,4 +170,19 @@ func (s *Store) count(ctx context.Context, q firestore.Query) (int, error) {
 	return int(n.GetIntegerValue()), nil
 }
 
+// countAt is count that also tells the moment at which it has counted.
+func (s *Store) countAt(ctx context.Context, q firestore.Query) (n int, at time.Time, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	sent := time.Now()
+	if n, err = s.count(context.WithValue(ctx, readTime{}, &at), q); err != nil {
+		return 0, time.Time{}, err
+	}
+	if at.IsZero() {
+		return 0, time.Time{}, errors.New("no time in the answer")
+	}
+	s.clock.Observe(at, sent, time.Now())
+	return n, at, nil
+}
+
 func notFound(op string) error { return &session.Error{Op: op, Code: session.CodeNotFound} }
