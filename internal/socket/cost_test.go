@@ -43,7 +43,7 @@ import (
 //	go test -run '^$' -bench 'Idle|Mass|Revoked' -benchtime 1x ./internal/socket
 //	go test -run '^$' -bench Heartbeat -benchtime 60000x -count 6 ./internal/socket
 //
-// SOCKETS is how many, 5,000 unless it is set.
+// SOCKETS is how many, 5,000 unless it is set; PROFILES is the beginning of names for profiles of the servers.
 
 // sockets is how many sockets a benchmark opens.
 func sockets(b *testing.B) int {
@@ -206,11 +206,17 @@ func BenchmarkIdleSocket(b *testing.B) {
 			b.ReportMetric(per(before.Stack, after.Stack), "stack-B/socket")
 			b.ReportMetric(per(before.Goroutines, after.Goroutines), "goroutines/socket")
 			b.ReportMetric(0, "ns/op")
-			if prefix := os.Getenv("PROFILES"); prefix != "" {
-				var took int64
-				c.ask("profile "+prefix+kind+"-", &took)
-			}
+			c.profile("heap", kind)
 		})
+	}
+}
+
+// profile has the child write a profile, or begin or stop one of its processor, if somebody wants them.
+func (c *child) profile(what, kind string) {
+	c.Helper()
+	if prefix := os.Getenv("PROFILES"); prefix != "" {
+		var took int64
+		c.ask(what+" "+prefix+kind+"-"+what, &took)
 	}
 }
 
@@ -247,10 +253,12 @@ func BenchmarkHeartbeat(b *testing.B) {
 			browsers := c.open(sockets, kind == "vigil")
 			beat(b, browsers, sockets)
 			before := c.usage()
+			c.profile("cpu", kind)
 			b.ResetTimer()
 			beat(b, browsers, b.N)
 			b.StopTimer()
 			after := c.usage()
+			c.profile("stop", kind)
 			b.ReportMetric(float64(after.CPU-before.CPU)/float64(b.N), "cpu-ns/op")
 			b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(b.N), "mallocs/op")
 			b.ReportMetric(float64(after.Allocated-before.Allocated)/float64(b.N), "alloc-B/op")
@@ -362,8 +370,14 @@ func answer(question string, users int, revoke func(int)) {
 	case "usage":
 		_ = json.NewEncoder(os.Stdout).Encode(used())
 		return
-	case "profile":
-		writeProfiles(argument)
+	case "heap":
+		f := create(argument)
+		_ = pprof.WriteHeapProfile(f)
+		_ = f.Close()
+	case "cpu":
+		_ = pprof.StartCPUProfile(create(argument))
+	case "stop":
+		pprof.StopCPUProfile()
 	case "revoke":
 		i, _ := strconv.Atoi(argument)
 		revoke(i)
@@ -376,7 +390,7 @@ func answer(question string, users int, revoke func(int)) {
 }
 
 var plainUpgrader = websocket.Upgrader{
-	ReadBufferSize: readBuffer, WriteBufferSize: writeBuffer, WriteBufferPool: new(sync.Pool),
+	ReadBufferSize: 512, WriteBufferSize: 4096, WriteBufferPool: new(sync.Pool),
 	CheckOrigin: func(*http.Request) bool { return true },
 }
 
@@ -499,13 +513,10 @@ func used() usage {
 	}
 }
 
-func writeProfiles(prefix string) {
-	for _, name := range []string{"heap", "goroutine"} {
-		f, err := os.Create(prefix + name)
-		if err != nil {
-			panic(err)
-		}
-		_ = pprof.Lookup(name).WriteTo(f, 0)
-		_ = f.Close()
+func create(name string) *os.File {
+	f, err := os.Create(name)
+	if err != nil {
+		panic(err)
 	}
+	return f
 }
