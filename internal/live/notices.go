@@ -21,7 +21,7 @@ func (h *Hub) apply(n session.Notice) {
 		h.applyEnded(n)
 	case session.NoticeReset:
 		for _, id := range n.SessionIDs {
-			if r := rooms[id]; r != nil {
+			if r := rooms.of(id); r != nil {
 				h.look(r)
 			}
 		}
@@ -108,7 +108,7 @@ func (h *Hub) cannotTell(r *room, known session.Session) {
 	h.mu.Lock()
 	r.unsure = true
 	h.mu.Unlock()
-	h.deadlines.Arm(r.deadline, lookRetry)
+	h.deadlines.Arm(&r.deadline, lookRetry)
 }
 
 // update brings a room up to a session that has just been read or touched.
@@ -130,7 +130,7 @@ func (h *Hub) update(r *room, s session.Session) {
 			Type: wire.TypeIdleReset, WarnAt: wire.Time(h.policy.WarnAt(s)), IdleDeadline: wire.Time(s.IdleDeadline()),
 		}))
 	}
-	h.deadlines.Arm(r.deadline, next.Sub(now))
+	h.deadlines.Arm(&r.deadline, next.Sub(now))
 }
 
 func (h *Hub) warning(s session.Session, now time.Time) []byte {

@@ -10,8 +10,8 @@ import (
 // room holds the peers that one session has on this instance.
 type room struct {
 	hub      *Hub
-	identity session.Identity // of the peer that came first: user, session and sign-in are everybody's
-	deadline *Deadline
+	identity *session.Identity // of the peer that came first: user, session and sign-in are everybody's
+	deadline Deadline
 	known    atomic.Pointer[session.Session] // as last read; nil until a peer has been admitted
 
 	// Guarded by Hub.mu.
@@ -19,6 +19,19 @@ type room struct {
 	warned bool           // the peers have been told of the idle deadline
 	unsure bool           // the last look has failed
 	claims map[string]any // of the account, as the last check found them; nil: not checked
+}
+
+// rooms are those of one user: rarely more than a few.
+type rooms []*room
+
+// of is the room of a session, nil if there is none.
+func (all rooms) of(id session.ID) *room {
+	for _, r := range all {
+		if r.identity.SessionID == id {
+			return r
+		}
+	}
+	return nil
 }
 
 // session is the room's session with the activity that this instance knows of, and false while all peers are pending.
