@@ -299,10 +299,12 @@ func BenchmarkMassRevocation(b *testing.B) {
 	for b.Loop() {
 		c := startChild(b, "vigil", n)
 		browsers := c.open(n, true)
+		c.profile("cpu", "mass")
 		began := time.Now()
 		var delivered int64
 		c.ask("revoke-all", &delivered)
 		took := c.closes(browsers, began)
+		c.profile("stop", "mass")
 		b.ReportMetric(float64(took[n-1].Milliseconds()), "last-ms")
 		b.ReportMetric(float64(took[n/2].Milliseconds()), "median-ms")
 		b.ReportMetric(float64(delivered)/1e6, "delivered-ms")
