@@ -182,7 +182,7 @@ func (c *conn) next() (batch *bytes.Buffer, deadline time.Time, ok bool) {
 	defer c.mu.Unlock()
 	if c.queue == nil {
 		c.writing = false
-		_ = c.nc.SetWriteDeadline(time.Time{}) // it may be cut already
+		_ = c.nc.SetWriteDeadline(time.Time{}) // or nothing would go at once any more; it may be cut already
 		c.finish()
 		return nil, time.Time{}, false
 	}

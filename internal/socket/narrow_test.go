@@ -89,7 +89,9 @@ func TestWhatWaitsForASlowReaderIsBoundedInBytes(t *testing.T) {
 		if c.closing() {
 			w.Error("given up too early")
 		}
-		c.Send(long)
+		if c.Send(long); !c.tooSlow() {
+			w.Fatal("not given up")
+		}
 		tab.mute().browse().want("long")
 		if end := <-tab.closed; end.code != 4003 || len(tab.frames) > 0 {
 			w.Errorf("closed with %d after %d frames more", end.code, len(tab.frames))
