@@ -27,8 +27,7 @@ import (
 )
 
 const (
-	readBuffer  = 4 << 10 // bytes, of a worker
-	writeBuffer = 4 << 10 // bytes, pooled
+	writeBuffer = 4 << 10 // bytes; what has grown beyond is not used again
 	maxSpare    = 64      // workers that wait for work
 )
 
