@@ -35,15 +35,15 @@ func TestEveryTimerIsExactToTheTick(t *testing.T) {
 			tab.peer.Heard()
 			return tab, time.Now().Add(w.options.DisconnectTimeout)
 		}, wire.CloseSilent, ""},
-		"the token expires, and the grace passes": {func(w *world, i *instance) (*tab, time.Time) {
+		"the token expires, and the grace passes": {func(w *world, _ *instance) (*tab, time.Time) {
 			w.settings.IdleTimeout = 10 * time.Hour
-			i = w.start()
+			i := w.start()
 			token, _ := w.signIn(i, "ana")
 			return w.connect(i, token), w.accounts.Identity(token).ExpiresAt.Add(w.options.ReauthGrace)
 		}, wire.CloseTokenExpired, ""},
-		"the token is too old, and the grace passes": {func(w *world, i *instance) (*tab, time.Time) {
+		"the token is too old, and the grace passes": {func(w *world, _ *instance) (*tab, time.Time) {
 			w.options.MaxTokenAge = 7 * time.Minute
-			i = w.start()
+			i := w.start()
 			token, _ := w.signIn(i, "ana")
 			return w.connect(i, token), w.accounts.Identity(token).IssuedAt.Add(w.options.MaxTokenAge + w.options.ReauthGrace)
 		}, wire.CloseTokenExpired, ""},
