@@ -146,7 +146,9 @@ func (h *Hub) welcome(p *Peer, a session.Admission) {
 	}
 	p.stage = ready
 	p.room.learn(a.Session)
-	s, _ := p.room.session()
+	known, _ := p.room.session()
+	s := a.Session
+	s.LastActive = known.LastActive
 	now := h.registry.Now()
 	p.conn.Send(wire.Encode(wire.Ready{
 		Type: wire.TypeReady, Session: h.policy.ViewFor(s, s.ID), ServerTime: wire.Time(now),
