@@ -449,6 +449,8 @@ func (costVerifier) Verify(_ context.Context, token string) (session.Identity, e
 	}, nil
 }
 
+func (costVerifier) Claims(string) map[string]any { return nil }
+
 // costWorld is an instance with the sessions of so many users, and the end of the i-th.
 func costWorld(users int, began int64) (http.Handler, func(i int)) {
 	log := slog.New(slog.DiscardHandler)
