@@ -198,6 +198,11 @@ func BenchmarkIdleSocket(b *testing.B) {
 			browsers := c.open(n, kind == "vigil")
 			idle := c.usage()
 			beat(b, browsers, n)
+			for _, br := range browsers { // as if the server had asked for it
+				if _, err := br.Write(clientFrame(fin|websocket.PongMessage, "")); err != nil {
+					b.Fatal(err)
+				}
+			}
 			after := c.usage()
 			per := func(a, b int64) float64 { return float64(b-a) / float64(n) }
 			b.ReportMetric(per(before.RSS, idle.RSS), "rss-B/socket")

@@ -15,8 +15,19 @@ const headLength = 16
 
 // wait is all that an idle connection has running: one read, on a stack that never has to grow. When something comes, a worker takes over.
 func (c *conn) wait() {
-	c.have, _ = c.nc.Read(c.head[:]) // what has failed fails again for the worker
+	for {
+		c.have, _ = c.nc.Read(c.head[:]) // what has failed fails again for the worker
+		if !c.pong() {
+			break
+		}
+	}
 	c.server.wake(c)
+}
+
+// pong reports whether nothing has come but the answer to a ping of ours: nothing in it has to be read.
+func (c *conn) pong() bool {
+	const size = 6 // with a mask and without content
+	return c.have == size && c.head[0] == 0x80|byte(ws.OpPong) && c.head[1] == 0x80 && c.peer.Allow()
 }
 
 // Read implements [io.Reader]: the head, and then what comes after it.
