@@ -51,7 +51,7 @@ type Server struct {
 func New(hub *live.Hub, allowedOrigin func(string) bool) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Server{
-		hub: hub, lobby: newLobby(), ctx: ctx, cancel: cancel, waking: make(chan *conn),
+		hub: hub, lobby: newLobby(), ctx: ctx, cancel: cancel,
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: writeTimeout,
 			ReadBufferSize:   1, WriteBufferSize: 1, // used for nothing
@@ -61,6 +61,7 @@ func New(hub *live.Hub, allowedOrigin func(string) bool) *Server {
 			},
 			Error: refuseUpgrade,
 		},
+		waking: make(chan *conn),
 	}
 }
 
