@@ -251,23 +251,30 @@ func beat(b *testing.B, browsers []*browser, n int) {
 }
 
 func BenchmarkHeartbeat(b *testing.B) {
-	for _, kind := range []string{"plain", "vigil"} {
-		b.Run(kind, func(b *testing.B) {
-			const sockets = 2000
-			c := startChild(b, kind, sockets)
-			browsers := c.open(sockets, kind == "vigil")
-			beat(b, browsers, sockets)
-			before := c.usage()
-			c.profile("cpu", kind)
-			b.ResetTimer()
-			beat(b, browsers, b.N)
-			b.StopTimer()
-			after := c.usage()
-			c.profile("stop", kind)
-			b.ReportMetric(float64(after.CPU-before.CPU)/float64(b.N), "cpu-ns/op")
-			b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(b.N), "mallocs/op")
-			b.ReportMetric(float64(after.Allocated-before.Allocated)/float64(b.N), "alloc-B/op")
-		})
+	for _, token := range []bool{true, false} { // the unchanged one, or none
+		for _, kind := range []string{"plain", "vigil"} {
+			b.Run(fmt.Sprintf("%s/token=%t", kind, token), func(b *testing.B) {
+				const sockets = 2000
+				c := startChild(b, kind, sockets)
+				browsers := c.open(sockets, kind == "vigil")
+				if !token {
+					for _, br := range browsers {
+						br.ping = masked(wire.Encode(wire.Request{Type: wire.TypePing, Timestamp: []byte("1764167695123")}))
+					}
+				}
+				beat(b, browsers, sockets)
+				before := c.usage()
+				c.profile("cpu", kind)
+				b.ResetTimer()
+				beat(b, browsers, b.N)
+				b.StopTimer()
+				after := c.usage()
+				c.profile("stop", kind)
+				b.ReportMetric(float64(after.CPU-before.CPU)/float64(b.N), "cpu-ns/op")
+				b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(b.N), "mallocs/op")
+				b.ReportMetric(float64(after.Allocated-before.Allocated)/float64(b.N), "alloc-B/op")
+			})
+		}
 	}
 }
 

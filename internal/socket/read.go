@@ -10,8 +10,8 @@ import (
 	"github.com/vigilhq/vigil/internal/wire"
 )
 
-// headLength is how many bytes an idle connection reads: all of an empty control frame.
-const headLength = 16
+// headLength is how many bytes an idle connection reads: all of a ping without a token, and of most control frames.
+const headLength = 64
 
 // wait is all that an idle connection has running: one read, on a stack that never has to grow. When something comes, a worker takes over.
 func (c *conn) wait() {
