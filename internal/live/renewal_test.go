@@ -62,7 +62,7 @@ func TestRenewingTokensKicksNobody(t *testing.T) {
 
 // R9: renewals and heartbeats race the notices that mean others, and then the one that means them.
 func TestRenewalsThatRaceRevocationsAreOnlyKickedByTheirOwn(t *testing.T) {
-	const rounds = 500
+	const rounds = 200
 	inWorld(t, func(w *world) {
 		i := w.start()
 		for round := range rounds {
