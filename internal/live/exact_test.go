@@ -152,6 +152,45 @@ func TestPingsAreSpreadAtFirstAndExactFromThenOn(t *testing.T) {
 	})
 }
 
+// A client that sends heartbeats need not be asked whether it is there; when its timers are throttled, it is.
+func TestWhoSpeaksIsHardlyPinged(t *testing.T) {
+	for name, c := range map[string]struct {
+		pause    time.Duration // between heartbeats
+		timeout  time.Duration
+		from, to int // pings in an hour
+	}{
+		"on time":              {30 * time.Second, time.Minute, 0, 2},
+		"a little late":        {31 * time.Second, time.Minute, 0, 20},
+		"once a minute":        {time.Minute, time.Minute, 60, 120},
+		"a tight timeout":      {30 * time.Second, 40 * time.Second, 119, 121},
+		"nothing after a time": {2 * time.Hour, time.Minute, 119, 121},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.settings.IdleTimeout, w.options.DisconnectTimeout = 10*time.Hour, c.timeout
+				i := w.start()
+				for range 20 {
+					token, _ := w.signIn(i, "ana")
+					s := new(stamps)
+					s.peer = i.hub.Connect(s, session.Origin{})
+					s.peer.Receive(w.Context(), wire.Encode(wire.Request{Type: wire.TypeAuth, Token: token}))
+					for began := time.Now(); time.Since(began) < time.Hour-time.Minute; {
+						w.pass(min(c.pause, time.Hour-time.Minute-time.Since(began)))
+						s.peer.Receive(w.Context(), wire.Encode(ping))
+					}
+					if n := len(s.pings); n < c.from-2 || n > c.to {
+						t.Errorf("%d pings", n)
+					}
+					if !s.closed.IsZero() {
+						t.Error("closed")
+					}
+					s.peer.Gone(wire.CloseNone)
+				}
+			})
+		})
+	}
+}
+
 func TestDrainIsSpreadExactly(t *testing.T) {
 	inWorld(t, func(w *world) {
 		i := w.start()

@@ -91,6 +91,11 @@ func (h *Hub) Connect(conn Conn, origin session.Origin) *Peer {
 // sinceOrigin is the local time as peers keep it.
 func (h *Hub) sinceOrigin() time.Duration { return time.Since(h.origin) }
 
+// grain moves the time of a ping to one that it shares with others: an instance that is otherwise idle wakes up once for all of them.
+func (h *Hub) grain(at time.Duration) time.Duration {
+	return at.Truncate(h.options.HeartbeatInterval / 512)
+}
+
 // hash tells tokens of one peer apart. Its seed is random and nobody's to know.
 func (h *Hub) hash(token string) uint64 { return maphash.String(h.seed, token) }
 
@@ -119,8 +124,9 @@ func (h *Hub) join(p *Peer, id *session.Identity, token uint64) bool {
 	// The first ping comes at a random moment, so that sockets opened at once do not stay in step.
 	firstPing := h.options.HeartbeatInterval/2 + rand.N(h.options.HeartbeatInterval/2+1)
 	p.stage, p.room, p.identity, p.token = pending, r, id, token
-	p.nextPing = h.sinceOrigin() + firstPing
-	h.deadlines.Arm(&p.deadline, firstPing)
+	now := h.sinceOrigin()
+	p.nextPing = h.grain(now + firstPing)
+	h.deadlines.Arm(&p.deadline, p.nextPing-now)
 	return true
 }
 
