@@ -50,7 +50,7 @@ type Peer struct {
 	identity *session.Identity
 	token    uint64        // a hash of the identity's, see renew
 	authBy   time.Duration // while greeting
-	spoke    time.Duration // when the last message came
+	spoke    time.Duration // when the last heartbeat of its own came
 	nextPing time.Duration // from pending on
 	graceBy  time.Duration // by when a valid token must have come, if fault is set
 }
