@@ -96,6 +96,12 @@ func (h *Hub) grain(at time.Duration) time.Duration {
 	return at.Truncate(h.options.HeartbeatInterval / 512)
 }
 
+// patience is how long a client may be silent before it is asked for a sign of life: until its next heartbeat is due and a while longer.
+func (h *Hub) patience() time.Duration { return h.options.HeartbeatInterval * 5 / 4 }
+
+// patient reports whether there is time for that, and for an answer.
+func (h *Hub) patient() bool { return h.patience() <= h.options.DisconnectTimeout*3/4 }
+
 // hash tells tokens of one peer apart. Its seed is random and nobody's to know.
 func (h *Hub) hash(token string) uint64 { return maphash.String(h.seed, token) }
 
@@ -121,8 +127,12 @@ func (h *Hub) join(p *Peer, id *session.Identity, token uint64) bool {
 		r.peers = r.peers[1:]
 	}
 	r.peers = append(r.peers, p)
-	// The first ping comes at a random moment, so that sockets opened at once do not stay in step.
+	// The first ping comes at a random moment, so that sockets opened at once do not stay in step: soon after the client's first heartbeat, if
+	// there is time for that.
 	firstPing := h.options.HeartbeatInterval/2 + rand.N(h.options.HeartbeatInterval/2+1)
+	if h.patient() {
+		firstPing = h.options.HeartbeatInterval + rand.N(h.options.HeartbeatInterval/4+1)
+	}
 	p.stage, p.room, p.identity, p.token = pending, r, id, token
 	now := h.sinceOrigin()
 	p.nextPing = h.grain(now + firstPing)

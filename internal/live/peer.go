@@ -268,13 +268,12 @@ func (p *Peer) due() time.Duration {
 // interval, and one that sends heartbeats of its own hardly ever. The caller holds p.mu.
 func (p *Peer) askForLife(now time.Duration) {
 	interval, heard := p.hub.options.HeartbeatInterval, time.Duration(p.heard.Load())
-	soon := interval * 5 / 4 // after a heartbeat is soon after the next one, and must leave time for an answer
 	switch {
-	case now-heard <= interval*3/8 && soon <= p.hub.options.DisconnectTimeout*3/4:
-		p.nextPing = heard + soon
+	case p.hub.patient() && now-heard <= interval*3/8:
+		p.nextPing = heard + p.hub.patience()
 	case p.spoke > max(now-interval, 0): // since this was asked last
 		p.conn.Ping()
-		p.nextPing = min(p.spoke+soon, now+interval)
+		p.nextPing = min(p.spoke+p.hub.patience(), now+interval)
 	default:
 		p.conn.Ping()
 		p.nextPing = now + interval
