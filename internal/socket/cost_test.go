@@ -326,4 +326,3 @@ func BenchmarkOneRevoked(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1e3, "p99-ms")
 	b.ReportMetric(0, "ns/op")
 }
-
