@@ -116,7 +116,7 @@ func (h *Hub) checkAccounts(ctx context.Context, batch []checked) error {
 func (h *Hub) tellClaims(id session.Identity, account session.Account) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	r := h.rooms[id.UserID][id.SessionID]
+	r := h.rooms[id.UserID].of(id.SessionID)
 	if r == nil {
 		return
 	}
@@ -176,7 +176,7 @@ func (h *Hub) identities(uid session.UserID) []session.Identity {
 		for _, p := range r.peers {
 			p.mu.Lock()
 			if p.identity.IssuedAt.After(latest.IssuedAt) {
-				latest = p.identity
+				latest = *p.identity
 			}
 			p.mu.Unlock()
 		}

@@ -1,6 +1,7 @@
 package live_test
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -40,6 +41,44 @@ func TestDeadlinesAreExactAndInOrder(t *testing.T) {
 		}
 		if !slices.Equal(fired, want) {
 			t.Errorf("fired at %v, want %v", fired, want)
+		}
+	})
+}
+
+func TestDeadlinesOfManyAreExact(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := live.NewDeadlines()
+		go d.Run(t.Context())
+		const many = 3000
+		began := time.Now()
+		fired, want := make([]time.Duration, many), make([]time.Duration, many) // zero: never
+		all := make([]*live.Deadline, many)
+		for i := range all {
+			all[i] = live.NewDeadline(func() time.Duration {
+				if fired[i] != 0 {
+					t.Errorf("%d fired twice", i)
+				}
+				fired[i] = time.Since(began)
+				return 0
+			})
+		}
+		for range 5 * many {
+			switch i := rand.N(many); rand.N(4) {
+			case 0:
+				d.Disarm(all[i])
+				want[i] = 0
+			default:
+				in := time.Second + rand.N(time.Second)
+				d.Arm(all[i], in)
+				if want[i] == 0 || in < want[i] {
+					want[i] = in
+				}
+			}
+		}
+		<-time.After(time.Minute)
+		synctest.Wait()
+		if !slices.Equal(fired, want) {
+			t.Error("some fired at another time")
 		}
 	})
 }

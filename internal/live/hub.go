@@ -2,9 +2,10 @@ package live
 
 import (
 	"context"
-	"crypto/sha256"
+	"hash/maphash"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,12 +35,13 @@ type Hub struct {
 	registry  *session.Registry
 	deadlines *Deadlines
 	log       *slog.Logger
-	origin    time.Time // local, monotonic
+	origin    time.Time    // local, monotonic
+	seed      maphash.Seed // of the hashes of tokens
 	tasks     *background
 
 	mu       sync.Mutex
 	peers    map[*Peer]struct{} // all of them, in whatever stage
-	rooms    map[session.UserID]map[session.ID]*room
+	rooms    map[session.UserID]rooms
 	draining bool
 }
 
@@ -56,8 +58,8 @@ func NewHub(o Options, gate *session.Gate, registry *session.Registry, inbox *se
 	}
 	h := &Hub{
 		options: o, policy: registry.Settings().Policy, gate: gate, registry: registry, deadlines: deadlines, log: log,
-		origin: time.Now(), tasks: newBackground(),
-		peers: make(map[*Peer]struct{}), rooms: make(map[session.UserID]map[session.ID]*room),
+		origin: time.Now(), seed: maphash.MakeSeed(), tasks: newBackground(),
+		peers: make(map[*Peer]struct{}), rooms: make(map[session.UserID]rooms),
 	}
 	inbox.Subscribe(h.apply)
 	deadlines.Arm(NewDeadline(func() time.Duration {
@@ -71,12 +73,9 @@ func NewHub(o Options, gate *session.Gate, registry *session.Registry, inbox *se
 
 // Connect takes in a connection from origin that has yet to authenticate.
 func (h *Hub) Connect(conn Conn, origin session.Origin) *Peer {
-	p := &Peer{
-		hub: h, conn: conn, origin: origin, messages: rate.NewLimiter(messagesPerSecond, messageBurst),
-		authBy: time.Now().Add(h.options.AuthTimeout),
-	}
-	p.deadline = NewDeadline(p.due)
-	p.Heard()
+	p := &Peer{hub: h, conn: conn, origin: origin}
+	p.deadline.whose = p
+	p.authBy = p.hear() + h.options.AuthTimeout
 	h.mu.Lock()
 	h.peers[p] = struct{}{}
 	draining := h.draining
@@ -85,9 +84,26 @@ func (h *Hub) Connect(conn Conn, origin session.Origin) *Peer {
 		p.close(wire.CloseRestart, nil)
 		return p
 	}
-	h.deadlines.Arm(p.deadline, h.options.AuthTimeout)
+	h.deadlines.Arm(&p.deadline, h.options.AuthTimeout)
 	return p
 }
+
+// sinceOrigin is the local time as peers keep it.
+func (h *Hub) sinceOrigin() time.Duration { return time.Since(h.origin) }
+
+// grain moves the time of a ping to one that it shares with others: an instance that is otherwise idle wakes up once for all of them.
+func (h *Hub) grain(at time.Duration) time.Duration {
+	return at.Truncate(h.options.HeartbeatInterval / 512)
+}
+
+// patience is how long a client may be silent before it is asked for a sign of life: until its next heartbeat is due and a while longer.
+func (h *Hub) patience() time.Duration { return h.options.HeartbeatInterval * 5 / 4 }
+
+// patient reports whether there is time for that, and for an answer.
+func (h *Hub) patient() bool { return h.patience() <= h.options.DisconnectTimeout*3/4 }
+
+// hash tells tokens of one peer apart. Its seed is random and nobody's to know.
+func (h *Hub) hash(token string) uint64 { return maphash.String(h.seed, token) }
 
 // Sockets counts the open sockets.
 func (h *Hub) Sockets() int {
@@ -97,7 +113,7 @@ func (h *Hub) Sockets() int {
 }
 
 // join seats a peer, pending, in the room of the session that its verified token names. From here on it receives closes.
-func (h *Hub) join(p *Peer, id session.Identity, token [sha256.Size]byte) bool {
+func (h *Hub) join(p *Peer, id *session.Identity, token uint64) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p.mu.Lock()
@@ -111,26 +127,26 @@ func (h *Hub) join(p *Peer, id session.Identity, token [sha256.Size]byte) bool {
 		r.peers = r.peers[1:]
 	}
 	r.peers = append(r.peers, p)
-	// The first ping comes at a random moment, so that sockets opened at once do not stay in step.
+	// The first ping comes at a random moment, so that sockets opened at once do not stay in step: soon after the client's first heartbeat, if
+	// there is time for that.
 	firstPing := h.options.HeartbeatInterval/2 + rand.N(h.options.HeartbeatInterval/2+1)
+	if h.patient() {
+		firstPing = h.options.HeartbeatInterval + rand.N(h.options.HeartbeatInterval/4+1)
+	}
 	p.stage, p.room, p.identity, p.token = pending, r, id, token
-	p.nextPing = time.Now().Add(firstPing)
-	h.deadlines.Arm(p.deadline, firstPing)
+	now := h.sinceOrigin()
+	p.nextPing = h.grain(now + firstPing)
+	h.deadlines.Arm(&p.deadline, p.nextPing-now)
 	return true
 }
 
 // room returns the room of a session, new if need be. The caller holds h.mu.
-func (h *Hub) room(id session.Identity) *room {
-	rooms := h.rooms[id.UserID]
-	if rooms == nil {
-		rooms = make(map[session.ID]*room)
-		h.rooms[id.UserID] = rooms
-	}
-	r := rooms[id.SessionID]
+func (h *Hub) room(id *session.Identity) *room {
+	r := h.rooms[id.UserID].of(id.SessionID)
 	if r == nil {
 		r = &room{hub: h, identity: id}
-		r.deadline = NewDeadline(r.due)
-		rooms[id.SessionID] = r
+		r.deadline.whose = r
+		h.rooms[id.UserID] = append(h.rooms[id.UserID], r)
 	}
 	return r
 }
@@ -146,7 +162,9 @@ func (h *Hub) welcome(p *Peer, a session.Admission) {
 	}
 	p.stage = ready
 	p.room.learn(a.Session)
-	s, _ := p.room.session()
+	known, _ := p.room.session()
+	s := a.Session
+	s.LastActive = known.LastActive
 	now := h.registry.Now()
 	p.conn.Send(wire.Encode(wire.Ready{
 		Type: wire.TypeReady, Session: h.policy.ViewFor(s, s.ID), ServerTime: wire.Time(now),
@@ -161,12 +179,12 @@ func (h *Hub) welcome(p *Peer, a session.Admission) {
 	case phase == session.PhaseWarned:
 		h.look(p.room)
 	}
-	h.deadlines.Arm(p.room.deadline, next.Sub(now))
-	h.deadlines.Arm(p.deadline, p.untilTokenExpires(p.identity))
+	h.deadlines.Arm(&p.room.deadline, next.Sub(now))
+	h.deadlines.Arm(&p.deadline, p.untilTokenExpires(p.identity))
 }
 
 // tokenExpiry is when a token stops counting on a socket.
-func (h *Hub) tokenExpiry(id session.Identity) time.Time {
+func (h *Hub) tokenExpiry(id *session.Identity) time.Time {
 	if aged := id.IssuedAt.Add(h.options.MaxTokenAge); aged.Before(id.ExpiresAt) {
 		return aged
 	}
@@ -174,7 +192,7 @@ func (h *Hub) tokenExpiry(id session.Identity) time.Time {
 }
 
 // checkAge fails with token_expired for a token that does not count on a socket any more.
-func (h *Hub) checkAge(id session.Identity) error {
+func (h *Hub) checkAge(id *session.Identity) error {
 	if h.registry.Now().Before(h.tokenExpiry(id)) {
 		return nil
 	}
@@ -187,7 +205,7 @@ func (h *Hub) leave(p *Peer) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.peers, p)
-	h.deadlines.Disarm(p.deadline)
+	h.deadlines.Disarm(&p.deadline)
 	r := p.room // set before, by the one goroutine that also calls Gone
 	if r == nil {
 		return
@@ -203,16 +221,19 @@ func (h *Hub) leave(p *Peer) {
 
 // tidy drops a room without peers. The caller holds h.mu.
 func (h *Hub) tidy(r *room) {
-	rooms := h.rooms[r.identity.UserID]
-	if len(r.peers) > 0 || rooms[r.identity.SessionID] != r {
+	uid := r.identity.UserID
+	rooms := h.rooms[uid]
+	i := slices.Index(rooms, r)
+	if len(r.peers) > 0 || i < 0 {
 		return
 	}
 	r.peers = nil
-	h.deadlines.Disarm(r.deadline)
-	delete(rooms, r.identity.SessionID)
-	if len(rooms) == 0 {
-		delete(h.rooms, r.identity.UserID)
+	h.deadlines.Disarm(&r.deadline)
+	if len(rooms) == 1 {
+		delete(h.rooms, uid)
+		return
 	}
+	h.rooms[uid] = append(rooms[:i:i], rooms[i+1:]...) // a new one: somebody may be going through the old
 }
 
 // closeRoom closes all peers of a room.

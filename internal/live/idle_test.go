@@ -265,3 +265,42 @@ func TestTheLifetimeEndsSocketsDuringTheRecoveryFromAnOutage(t *testing.T) {
 		}
 	})
 }
+
+// A room keeps little of its session. What it lacks, the store has.
+func TestActivityIsStoredAlsoWhereTheSessionIsNotRemembered(t *testing.T) {
+	for name, down := range map[string]bool{"at once": false, "after an outage": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				i := w.start()
+				w.pass(time.Second)
+				token := w.accounts.SignIn("ana")
+				in := session.SignIn{UserAgent: "Mozilla/5.0", Device: session.Device{Type: "desktop", Name: "at work"}}
+				registered, err := i.registry.Register(w.Context(), w.accounts.Identity(token), in)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := registered.Session
+				tab := w.connect(i, token)
+				w.pass(policy.TouchInterval)
+				i.inbox.Deliver(session.NewNotice(session.NoticeReset, "ana", "", want.ID)) // so it is read anew, and not kept
+				w.pass(0)
+				i.store.SetDown(down)
+				tab.send(activity)
+				want.LastActive = i.registry.Now()
+				w.pass(10 * time.Second)
+				i.store.SetDown(false)
+				w.pass(10 * time.Second)
+				stored, err := w.data.Session(w.Context(), want.ID)
+				want.Version = stored.Version
+				if err != nil || stored != want {
+					t.Errorf("stored %+v, %v, want %+v", stored, err, want)
+				}
+				late := w.open(i)
+				late.send(wire.Request{Type: wire.TypeAuth, Token: token})
+				if view, _ := late.want(wire.TypeReady)["session"].(map[string]any); view["userAgent"] != in.UserAgent {
+					t.Errorf("shown as %v", view)
+				}
+			})
+		})
+	}
+}

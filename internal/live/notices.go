@@ -21,7 +21,7 @@ func (h *Hub) apply(n session.Notice) {
 		h.applyEnded(n)
 	case session.NoticeReset:
 		for _, id := range n.SessionIDs {
-			if r := rooms[id]; r != nil {
+			if r := rooms.of(id); r != nil {
 				h.look(r)
 			}
 		}
@@ -30,29 +30,33 @@ func (h *Hub) apply(n session.Notice) {
 			h.tasks.Do(func(ctx context.Context) { h.tellStarted(ctx, n.UserID, id) })
 		}
 	case session.NoticeAlert:
+		frame := wire.Encode(wire.SecurityAlert{Type: wire.TypeSecurityAlert, Alert: n.Alert})
 		for _, r := range rooms {
-			r.push(wire.Encode(wire.SecurityAlert{Type: wire.TypeSecurityAlert, Alert: n.Alert}))
+			r.push(frame)
 		}
 	case session.NoticeClaims:
+		frame := wire.Encode(wire.ClaimsChanged{Type: wire.TypeClaimsChanged})
 		for _, r := range rooms {
 			r.claims = nil // compared with the token again, which may be a fresh one by then
-			r.push(wire.Encode(wire.ClaimsChanged{Type: wire.TypeClaimsChanged}))
+			r.push(frame)
 		}
 	}
 }
 
 // applyEnded closes the sockets of sessions that ended, and tells the user's others. The caller holds h.mu.
 func (h *Hub) applyEnded(n session.Notice) {
+	code, lastFrame := closeForEnd(n.Reason)
+	news := make([][]byte, len(n.SessionIDs))
+	for i, id := range n.SessionIDs {
+		news[i] = wire.Encode(wire.SessionClosed{Type: wire.TypeSessionClosed, SessionID: string(id), Reason: string(n.Reason)})
+	}
 	for _, r := range h.rooms[n.UserID] {
 		if n.Concerns(r.identity.UserID, r.identity.SessionID, r.identity.AuthTime) {
-			code, lastFrame := closeForEnd(n.Reason)
 			h.closeRoomLocked(r, code, lastFrame)
 			continue
 		}
-		for _, id := range n.SessionIDs {
-			r.push(wire.Encode(wire.SessionClosed{
-				Type: wire.TypeSessionClosed, SessionID: string(id), Reason: string(n.Reason),
-			}))
+		for _, frame := range news {
+			r.push(frame)
 		}
 	}
 }
@@ -108,7 +112,7 @@ func (h *Hub) cannotTell(r *room, known session.Session) {
 	h.mu.Lock()
 	r.unsure = true
 	h.mu.Unlock()
-	h.deadlines.Arm(r.deadline, lookRetry)
+	h.deadlines.Arm(&r.deadline, lookRetry)
 }
 
 // update brings a room up to a session that has just been read or touched.
@@ -130,7 +134,7 @@ func (h *Hub) update(r *room, s session.Session) {
 			Type: wire.TypeIdleReset, WarnAt: wire.Time(h.policy.WarnAt(s)), IdleDeadline: wire.Time(s.IdleDeadline()),
 		}))
 	}
-	h.deadlines.Arm(r.deadline, next.Sub(now))
+	h.deadlines.Arm(&r.deadline, next.Sub(now))
 }
 
 func (h *Hub) warning(s session.Session, now time.Time) []byte {

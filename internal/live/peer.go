@@ -2,12 +2,9 @@ package live
 
 import (
 	"context"
-	"crypto/sha256"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/vigilhq/vigil/internal/session"
 	"github.com/vigilhq/vigil/internal/wire"
@@ -22,14 +19,8 @@ type Conn interface {
 	Close(code wire.CloseCode, last []byte)
 }
 
-// A peer may send a burst of messages, and on average a few per second.
-const (
-	messagesPerSecond = 5
-	messageBurst      = 60
-)
-
 // stage is where a peer stands. Only auth moves it from greeting to ready; any stage may be followed by closed.
-type stage int
+type stage uint8
 
 const (
 	greeting  stage = iota // auth is awaited
@@ -41,33 +32,41 @@ const (
 
 // Peer is one connected browser tab: the server's side of the WebSocket protocol, without the WebSocket. Receive is called by
 // one goroutine at a time; the other methods are safe for concurrent use.
+//
+// Local times are kept as what has passed since hub.origin: there are many peers, and a [time.Time] is three words.
 type Peer struct {
 	hub      *Hub
 	conn     Conn
 	origin   session.Origin
-	deadline *Deadline
-	messages *rate.Limiter
-	heard    atomic.Int64 // when the last frame came, as time since hub.origin
+	deadline Deadline
+	messages allowance
+	heard    atomic.Int64 // when the last frame came
 
 	mu       sync.Mutex
 	stage    stage
-	room     *room // from pending on
-	identity session.Identity
-	token    [sha256.Size]byte // of the identity
-	authBy   time.Time         // local time
-	nextPing time.Time         // local time
-	fault    session.Code      // why the token does not count any more, empty while it does
-	graceBy  time.Time         // local time by which a valid token must have come, if fault is set
-	returned bool              // it has told of its reconnection
+	returned bool         // it has told of its reconnection
+	fault    session.Code // why the token does not count any more, empty while it does
+	room     *room        // from pending on
+	identity *session.Identity
+	token    uint64        // a hash of the identity's, see renew
+	authBy   time.Duration // while greeting
+	spoke    time.Duration // when the last heartbeat of its own came
+	nextPing time.Duration // from pending on
+	graceBy  time.Duration // by when a valid token must have come, if fault is set
 }
 
 // Heard notes a sign of life: a frame of any kind.
-func (p *Peer) Heard() { p.heard.Store(int64(time.Since(p.hub.origin))) }
+func (p *Peer) Heard() { p.hear() }
+
+func (p *Peer) hear() (now time.Duration) {
+	now = p.hub.sinceOrigin()
+	p.heard.Store(int64(now))
+	return now
+}
 
 // Allow notes one more message or control frame, and reports whether that is still acceptable; otherwise the peer is closed.
 func (p *Peer) Allow() bool {
-	p.Heard()
-	if p.messages.Allow() {
+	if p.messages.take(p.hear()) {
 		return true
 	}
 	p.close(wire.CloseTooMany, nil)
@@ -124,13 +123,13 @@ func (p *Peer) authenticate(ctx context.Context, token string) {
 	p.mu.Unlock()
 	id, err := p.hub.gate.Verify(ctx, token)
 	if err == nil {
-		err = p.hub.checkAge(id)
+		err = p.hub.checkAge(&id)
 	}
 	if err != nil {
 		p.refuse(err)
 		return
 	}
-	if !p.hub.join(p, id, sha256.Sum256([]byte(token))) {
+	if !p.hub.join(p, &id, p.hub.hash(token)) {
 		return
 	}
 	admission, err := p.hub.gate.Admit(ctx, token, p.origin)
@@ -156,6 +155,7 @@ func (p *Peer) ping(ctx context.Context, request wire.Request) {
 	if p.stage != ready {
 		return
 	}
+	p.spoke = time.Duration(p.heard.Load())
 	p.age()
 	p.noteReturn(request)
 	if p.fault != "" && fault == "" {
@@ -178,17 +178,17 @@ func (p *Peer) noteReturn(request wire.Request) {
 // renew takes over a token, or returns why not: that it cannot be checked leaves everything as it is, one that is not accepted
 // starts the grace, and one that says that somebody else sits here, or nobody may, closes the peer.
 func (p *Peer) renew(ctx context.Context, token string) (fault session.Code) {
-	key := sha256.Sum256([]byte(token))
+	hash := p.hub.hash(token)
 	p.mu.Lock()
 	held := p.identity
-	same := key == p.token && p.fault == ""
+	same := hash == p.token && p.fault == "" // if it only looks the same: nothing changes, and the one held goes on to expire
 	p.mu.Unlock()
 	if same {
 		return ""
 	}
 	id, err := p.hub.gate.Authenticate(ctx, token)
 	if err == nil {
-		err = p.hub.checkAge(id)
+		err = p.hub.checkAge(&id)
 	}
 	fault = session.CodeOf(err)
 	switch {
@@ -205,9 +205,9 @@ func (p *Peer) renew(ctx context.Context, token string) (fault session.Code) {
 		p.close(wire.CloseReplaced, nil)
 	default:
 		p.mu.Lock()
-		p.identity, p.token, p.fault = id, key, ""
+		p.identity, p.token, p.fault = &id, hash, ""
 		p.mu.Unlock()
-		p.hub.deadlines.Arm(p.deadline, p.untilTokenExpires(id))
+		p.hub.deadlines.Arm(&p.deadline, p.untilTokenExpires(&id))
 	}
 	return fault
 }
@@ -225,31 +225,30 @@ func (p *Peer) active(ctx context.Context) {
 
 // due is the peer's deadline: it does what the time has come for and says when the next thing is.
 func (p *Peer) due() time.Duration {
-	now := time.Now()
+	now := p.hub.sinceOrigin()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stage == closed {
+	switch p.stage {
+	case closed:
 		return 0
-	}
-	if p.stage == verifying {
+	case verifying:
 		return 0 // join arms the next one
-	}
-	if p.stage == greeting {
-		if !now.Before(p.authBy) {
+	case greeting:
+		if now >= p.authBy {
 			p.closeLocked(wire.CloseUnauthorized, last(wire.TypeAuthExpired, string(session.CodeTokenMissing)))
 		}
-		return p.authBy.Sub(now)
+		return p.authBy - now
+	case pending, ready:
 	}
-	silentAt := p.hub.origin.Add(time.Duration(p.heard.Load())).Add(p.hub.options.DisconnectTimeout)
-	if !now.Before(silentAt) {
+	silentAt := time.Duration(p.heard.Load()) + p.hub.options.DisconnectTimeout
+	if now >= silentAt {
 		p.closeLocked(wire.CloseSilent, nil)
 		return 0
 	}
-	if !now.Before(p.nextPing) {
-		p.conn.Ping()
-		p.nextPing = now.Add(p.hub.options.HeartbeatInterval)
+	if now >= p.nextPing {
+		p.askForLife(now)
 	}
-	next := min(silentAt.Sub(now), p.nextPing.Sub(now))
+	next := min(silentAt, p.nextPing) - now
 	if p.stage == pending {
 		return next
 	}
@@ -257,12 +256,29 @@ func (p *Peer) due() time.Duration {
 	switch {
 	case p.fault == "":
 		return min(next, left)
-	case now.Before(p.graceBy):
-		return min(next, p.graceBy.Sub(now))
+	case now < p.graceBy:
+		return min(next, p.graceBy-now)
 	default:
 		p.closeLocked(wire.CloseTokenExpired, last(wire.TypeAuthExpired, string(p.fault)))
 		return 0
 	}
+}
+
+// askForLife pings, unless there was a sign of life a moment ago, and says when to do so again: a quiet client is pinged once in a heartbeat
+// interval, and one that sends heartbeats of its own hardly ever. The caller holds p.mu.
+func (p *Peer) askForLife(now time.Duration) {
+	interval, heard := p.hub.options.HeartbeatInterval, time.Duration(p.heard.Load())
+	switch {
+	case p.hub.patient() && now-heard <= interval*3/8:
+		p.nextPing = heard + p.hub.patience()
+	case p.spoke > max(now-interval, 0): // since this was asked last
+		p.conn.Ping()
+		p.nextPing = min(p.spoke+p.hub.patience(), now+interval)
+	default:
+		p.conn.Ping()
+		p.nextPing = now + interval
+	}
+	p.nextPing = p.hub.grain(p.nextPing)
 }
 
 // age starts the grace when time has taken the token's validity, and returns how long it has left. The caller holds p.mu.
@@ -280,11 +296,11 @@ func (p *Peer) distrust(fault session.Code) {
 	if p.fault != "" {
 		return
 	}
-	p.fault, p.graceBy = fault, time.Now().Add(p.hub.options.ReauthGrace)
-	p.hub.deadlines.Arm(p.deadline, p.hub.options.ReauthGrace)
+	p.fault, p.graceBy = fault, p.hub.sinceOrigin()+p.hub.options.ReauthGrace
+	p.hub.deadlines.Arm(&p.deadline, p.hub.options.ReauthGrace)
 }
 
-func (p *Peer) untilTokenExpires(id session.Identity) time.Duration {
+func (p *Peer) untilTokenExpires(id *session.Identity) time.Duration {
 	return p.hub.tokenExpiry(id).Sub(p.hub.registry.Now())
 }
 

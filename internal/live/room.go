@@ -10,9 +10,9 @@ import (
 // room holds the peers that one session has on this instance.
 type room struct {
 	hub      *Hub
-	identity session.Identity // of the peer that came first: user, session and sign-in are everybody's
-	deadline *Deadline
-	known    atomic.Pointer[session.Session] // as last read; nil until a peer has been admitted
+	identity *session.Identity // of the peer that came first: user, session and sign-in are everybody's
+	deadline Deadline
+	known    atomic.Pointer[vitals] // as last read; nil until a peer has been admitted
 
 	// Guarded by Hub.mu.
 	peers  []*Peer        // oldest first
@@ -21,13 +21,38 @@ type room struct {
 	claims map[string]any // of the account, as the last check found them; nil: not checked
 }
 
-// session is the room's session with the activity that this instance knows of, and false while all peers are pending.
+// rooms are those of one user: rarely more than a few.
+type rooms []*room
+
+// of is the room of a session, nil if there is none.
+func (all rooms) of(id session.ID) *room {
+	for _, r := range all {
+		if r.identity.SessionID == id {
+			return r
+		}
+	}
+	return nil
+}
+
+// vitals are what a room keeps of its session: a whole one is several times as large.
+type vitals struct {
+	lastActive  time.Time
+	idleTimeout time.Duration
+	expiresAt   time.Time
+	version     time.Time // the store's
+}
+
+// session is the room's session with the activity that this instance knows of, and false while all peers are pending. It has what a
+// policy judges by, and no version: to the store it is one that has to be read before it can be changed, unless the registry knows it whole.
 func (r *room) session() (session.Session, bool) {
 	known := r.known.Load()
 	if known == nil {
 		return session.Session{}, false
 	}
-	s := *known
+	s := session.Session{
+		ID: r.identity.SessionID, UserID: r.identity.UserID, Status: session.StatusActive, AuthTime: r.identity.AuthTime,
+		LastActive: known.lastActive, IdleTimeout: known.idleTimeout, ExpiresAt: known.expiresAt,
+	}
 	s.LastActive = r.hub.registry.LastActive(s)
 	return s, true
 }
@@ -37,17 +62,19 @@ func (r *room) idleDeadline() time.Time {
 	return s.IdleDeadline()
 }
 
-// learn takes over a session that has been read, unless a later state is known.
+// learn takes over a session that has been read or touched; of one that is older than what is known, only a later activity.
 func (r *room) learn(s session.Session) {
 	for {
 		old := r.known.Load()
-		if old != nil && old.Version.After(s.Version) {
-			return
+		v := vitals{s.LastActive, s.IdleTimeout, s.ExpiresAt, s.Version}
+		if old != nil && old.version.After(v.version) {
+			v = *old
+			v.lastActive = s.LastActive
 		}
-		if old != nil && old.LastActive.After(s.LastActive) {
-			s.LastActive = old.LastActive
+		if old != nil && old.lastActive.After(v.lastActive) {
+			v.lastActive = old.lastActive
 		}
-		if r.known.CompareAndSwap(old, &s) {
+		if r.known.CompareAndSwap(old, &v) {
 			return
 		}
 	}

@@ -17,13 +17,19 @@ func (m *Store) Search(ctx context.Context, f session.Filter, after session.Curs
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	rest := m.choose(func(s session.Session) bool { return after == (session.Cursor{}) || f.CursorOf(s).Compare(after) > 0 })
-	slices.SortFunc(rest, func(a, b session.Session) int { return f.CursorOf(a).Compare(f.CursorOf(b)) })
-	for i, s := range rest {
+	var rest []session.Cursor // sorted by what is small
+	for _, s := range m.sessions {
+		if place := f.CursorOf(s); after == (session.Cursor{}) || place.Compare(after) > 0 {
+			rest = append(rest, place)
+		}
+	}
+	slices.SortFunc(rest, session.Cursor.Compare)
+	for i, place := range rest {
 		if len(found) == limit || i == max(limit, session.SearchReads) {
 			return found, &after, nil
 		}
-		if after = f.CursorOf(s); f.Passes(s) {
+		s := m.sessions[place.ID]
+		if after = place; f.Passes(s) {
 			found = append(found, s)
 		}
 	}

@@ -270,12 +270,11 @@ func (w *world) pair() (*conn, *tab) {
 	listener := newPipes()
 	accepted := make(chan *conn, 1)
 	web := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		h := &hijacker{ResponseWriter: rw}
-		ws, err := w.server.upgrader.Upgrade(h, r, nil)
+		ws, err := w.server.upgrader.Upgrade(rw, r, nil)
 		if err != nil {
 			w.Error(err)
 		}
-		accepted <- &conn{ws: ws, intake: h.intake, running: new(sync.WaitGroup)}
+		accepted <- &conn{nc: ws.NetConn(), server: new(Server)}
 	})}
 	go func() { _ = web.Serve(listener) }()
 	w.Cleanup(func() { _ = web.Close() })
@@ -294,18 +293,18 @@ func TestNothingGoesAfterAClose(t *testing.T) {
 		c.Close(wire.CloseRestart, []byte(`{"type":"late"}`))
 		c.Send([]byte(`{"type":"later"}`))
 		c.Ping()
-		if n := len(c.queue); n != 2 {
+		if n := c.queued; n != 2 {
 			w.Errorf("%d frames after the one that is being written", n)
 		}
 		tab.mute().browse().want("first")
 		tab.wantClosed(4502, "last", "why")
-		c.running.Wait()
+		c.server.running.Wait()
 		c.Send(nil)
 		c.Ping()
 		c.Close(wire.CloseRestart, nil)
-		c.running.Wait()
+		c.server.running.Wait()
 		if c.queue != nil || c.writing {
-			w.Errorf("%d frames wait for a writer", len(c.queue))
+			w.Errorf("%d frames wait for a writer", c.queued)
 		}
 		<-tab.cut
 	})
@@ -325,9 +324,9 @@ func TestALostConnectionTakesNothing(t *testing.T) {
 			w.Error("there is hope for it")
 		}
 		c.Close(wire.CloseRestart, nil)
-		c.running.Wait()
+		c.server.running.Wait()
 		if c.queue != nil || c.writing {
-			w.Errorf("%d frames wait for a writer", len(c.queue))
+			w.Errorf("%d frames wait for a writer", c.queued)
 		}
 	})
 }
@@ -354,7 +353,7 @@ func TestEverybodyAtOnce(t *testing.T) {
 				w.Errorf("closed with %d", end.code)
 			}
 			<-tab.cut
-			c.running.Wait()
+			c.server.running.Wait()
 		}
 	})
 }

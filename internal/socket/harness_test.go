@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -25,7 +26,13 @@ import (
 	"github.com/vigilhq/vigil/internal/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if what := os.Getenv(childKey); what != "" {
+		childMain(what)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	dashboard  = "https://dashboard.example.com"

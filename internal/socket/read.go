@@ -1,98 +1,101 @@
 package socket
 
 import (
-	"bufio"
 	"errors"
 	"io"
-	"net"
-	"net/http"
 	"unicode/utf8"
 
-	"github.com/gorilla/websocket"
+	"github.com/gobwas/ws"
 
-	"github.com/vigilhq/vigil/internal/live"
 	"github.com/vigilhq/vigil/internal/wire"
 )
 
-// maxIntake is how many bytes may come in for one message, framing included: a message of full size in few fragments.
-const maxIntake = 4 * readLimit
+// headLength is how many bytes an idle connection reads: all of a ping without a token, and of most control frames.
+const headLength = 64
 
-var errFlood = errors.New("more framing than message")
-
-// intake is the reading side of a connection, which fails when too much comes in before anything counts as a message or
-// as a control frame: gorilla skips fragments without content, however many there are.
-type intake struct {
-	net.Conn
-	taken int // since the last frame that counts
-}
-
-func (i *intake) Read(p []byte) (int, error) {
-	n, err := i.Conn.Read(p)
-	if i.taken += n; i.taken > maxIntake && err == nil {
-		err = errFlood
-	}
-	return n, err
-}
-
-// hijacker puts the intake between net/http's connection and gorilla.
-type hijacker struct {
-	http.ResponseWriter
-	intake *intake
-}
-
-// Hijack implements [http.Hijacker].
-func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	nc, buffers, err := http.NewResponseController(h.ResponseWriter).Hijack()
-	h.intake = &intake{Conn: nc}
-	return h.intake, buffers, err
-}
-
-// read moves frames to the peer until reading fails. The first one is auth, or the peer closes.
-func (s *Server) read(c *conn, peer *live.Peer, authenticated func()) error {
-	allow := func() bool { // one more control frame
-		c.intake.taken = 0
-		return peer.Allow()
-	}
-	c.ws.SetReadLimit(readLimit)
-	c.ws.SetPongHandler(func(string) error { allow(); return nil })
-	c.ws.SetPingHandler(func(data string) error {
-		if allow() {
-			c.enqueue(frame{websocket.PongMessage, []byte(data)})
-		}
-		return nil
-	})
+// wait is all that an idle connection has running: one read, on a stack that never has to grow. When something comes, a worker takes over.
+func (c *conn) wait() {
 	for {
-		kind, data, err := c.ws.ReadMessage()
-		switch {
-		case err != nil:
-			return err
-		case c.closing(): // nothing counts any more
-		case kind != websocket.TextMessage, !utf8.Valid(data):
-			peer.Violate()
-		default:
-			c.intake.taken = 0
-			peer.Receive(s.ctx, data)
-			if !c.closing() {
-				authenticated()
-			}
+		c.have, _ = c.nc.Read(c.head[:]) // what has failed fails again for the worker
+		if !c.pong() {
+			break
+		}
+	}
+	c.server.wake(c)
+}
+
+// pong reports whether nothing has come but the answer to a ping of ours: nothing in it has to be read.
+func (c *conn) pong() bool {
+	const size = 6 // with a mask and without content
+	return c.have == size && c.head[0] == 0x80|byte(ws.OpPong) && c.head[1] == 0x80 && c.peer.Allow()
+}
+
+// Read implements [io.Reader]: the head, and then what comes after it.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.have > 0 {
+		n := copy(p, c.head[:c.have])
+		c.have = 0
+		return n, nil
+	}
+	return c.nc.Read(p)
+}
+
+// attend moves what has come to the peer, and ends the connection when reading fails. When nothing more is there, it has somebody else wait.
+func (c *conn) attend(r *reader) {
+	for r.reset(c); ; {
+		kind, data, err := r.next()
+		if err != nil {
+			c.end(err)
+			return
+		}
+		c.receive(kind, data)
+		if r.done() {
+			go c.wait()
+			return
 		}
 	}
 }
 
-// verdict is the close that a failed read calls for, none if the other side has said goodbye or is gone.
-func verdict(err error) wire.CloseCode {
-	var closed *websocket.CloseError
-	var broken net.Error
+// receive acts on a message or a control frame. The first message is auth, or the peer closes.
+func (c *conn) receive(kind ws.OpCode, data []byte) {
 	switch {
-	case errors.As(err, &closed), errors.As(err, &broken):
-		return wire.CloseNone
-	case errors.Is(err, websocket.ErrReadLimit):
-		return websocket.CloseMessageTooBig
-	case errors.Is(err, errFlood):
-		return wire.CloseTooMany
+	case kind == ws.OpPing:
+		if c.peer.Allow() {
+			c.enqueue(ws.OpPong, data)
+		}
+	case kind == ws.OpPong:
+		c.peer.Allow()
+	case c.closing(): // nothing counts any more
+	case kind != ws.OpText, !utf8.Valid(data):
+		c.peer.Violate()
 	default:
-		return websocket.CloseProtocolError // gorilla has said so already
+		c.peer.Receive(c.server.ctx, data)
+		if c.leave != nil && !c.closing() {
+			c.leave()
+			c.leave = nil
+		}
 	}
+}
+
+// end is what a failed read leads to.
+func (c *conn) end(err error) {
+	code := verdict(err)
+	if c.tooSlow() {
+		c.peer.Gone(wire.CloseSlow)
+	} else {
+		c.peer.Gone(code)
+	}
+	var bye goodbye
+	if errors.As(err, &bye) {
+		c.answer(bye.code)
+	} else {
+		c.explain(code)
+		c.hangUp()
+	}
+	if c.leave != nil {
+		c.leave()
+	}
+	c.server.running.Done()
 }
 
 // explain tells the other side why nothing more will be read and hears it out: to cut a connection with unread bytes is to reset
@@ -102,5 +105,5 @@ func (c *conn) explain(code wire.CloseCode) {
 		return
 	}
 	c.Close(code, nil)
-	_, _ = io.Copy(io.Discard, c.intake.Conn) // until it is gone, or has been cut
+	_, _ = io.Copy(io.Discard, c.nc) // until it is gone, or has been cut
 }

@@ -1,8 +1,9 @@
 // Package socket carries the WebSocket protocol (RFC 6455) over gorilla/websocket: it upgrades requests, guards what comes
 // before authentication, and moves frames between a connection and its live.Peer. It decides nothing about sessions.
 //
-// The handler returns once the connection is upgraded, so that net/http's buffers and the request go; what stays per idle
-// connection is one reading goroutine.
+// The handler returns once the connection is upgraded, so that net/http's buffers and the request go. An idle connection is a goroutine in a
+// read of a few bytes, on a stack of the smallest size: no buffer, no writer, no timer. What comes in is read and acted on by
+// workers, which have the buffers and the deep stacks, and are as many as there are connections with something to say.
 //
 // # How a connection ends
 //
@@ -19,19 +20,18 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
 
 	"github.com/vigilhq/vigil/internal/live"
 	"github.com/vigilhq/vigil/internal/session"
-	"github.com/vigilhq/vigil/internal/wire"
 )
 
 const (
-	readLimit   = 16 << 10 // bytes of a message
-	readBuffer  = 512      // bytes; longer frames take several reads
-	writeBuffer = 4 << 10  // bytes, pooled: only writers have one
+	writeBuffer = 4 << 10 // bytes; what has grown beyond is not used again
+	maxSpare    = 64      // workers that wait for work
 )
 
 const (
@@ -51,8 +51,11 @@ type Server struct {
 	ctx      context.Context // of every connection: they outlive their requests
 	cancel   context.CancelFunc
 
+	waking chan *conn   // to workers that are free
+	spare  atomic.Int64 // how many those are
+
 	mu      sync.Mutex     // orders cancel and the first step of a connection
-	running sync.WaitGroup // reading and writing goroutines
+	running sync.WaitGroup // connections, workers and writers
 }
 
 // New returns a server whose connections join the hub. AllowedOrigin decides about the Origin header of a handshake; a
@@ -63,13 +66,14 @@ func New(hub *live.Hub, allowedOrigin func(string) bool) *Server {
 		hub: hub, accepts: rate.NewLimiter(acceptsPerSecond, acceptsPerSecond), lobby: newLobby(), ctx: ctx, cancel: cancel,
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: writeTimeout,
-			ReadBufferSize:   readBuffer, WriteBufferSize: writeBuffer, WriteBufferPool: new(sync.Pool),
+			ReadBufferSize:   1, WriteBufferSize: 1, // used for nothing
 			CheckOrigin: func(r *http.Request) bool {
 				origins := r.Header.Values("Origin")
 				return len(origins) == 1 && allowedOrigin(origins[0])
 			},
 			Error: refuseUpgrade,
 		},
+		waking: make(chan *conn),
 	}
 }
 
@@ -113,17 +117,18 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, origin session.Or
 		refuse(w, http.StatusServiceUnavailable, "this instance is shutting down")
 		return
 	}
-	hijacker := &hijacker{ResponseWriter: w}
-	ws, err := s.upgrader.Upgrade(hijacker, r, w.Header())
+	upgraded, err := s.upgrader.Upgrade(w, r, w.Header())
 	if err != nil { // the upgrader has answered
 		leave()
 		s.running.Done()
 		return
 	}
-	go s.run(&conn{ws: ws, intake: hijacker.intake, running: &s.running}, origin, leave)
+	c := &conn{nc: upgraded.NetConn(), server: s, leave: leave}
+	c.peer = s.hub.Connect(c, origin)
+	go c.wait()
 }
 
-// begin counts one more goroutine, unless the server is closed.
+// begin counts one more connection, unless the server is closed.
 func (s *Server) begin() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,19 +139,33 @@ func (s *Server) begin() bool {
 	return true
 }
 
-// run is the life of a connection. Its place in the lobby is free again once it has authenticated.
-func (s *Server) run(c *conn, origin session.Origin, authenticated func()) {
-	defer s.running.Done()
-	defer authenticated()
-	peer := s.hub.Connect(c, origin)
-	code := verdict(s.read(c, peer, authenticated))
-	if c.tooSlow() {
-		peer.Gone(wire.CloseSlow)
-	} else {
-		peer.Gone(code)
+// wake has a worker attend to a connection: one that is free, or else a new one.
+func (s *Server) wake(c *conn) {
+	select {
+	case s.waking <- c:
+	default:
+		s.running.Add(1) // the connection still counts
+		go s.work(c)
 	}
-	c.explain(code)
-	c.hangUp()
+}
+
+// work attends to one connection after the other. Few workers wait for more.
+func (s *Server) work(c *conn) {
+	defer s.running.Done()
+	for r := newReader(); ; {
+		c.attend(r)
+		c = nil
+		if s.spare.Add(1) <= maxSpare {
+			select {
+			case c = <-s.waking:
+			case <-s.ctx.Done():
+			}
+		}
+		s.spare.Add(-1)
+		if c == nil {
+			return
+		}
+	}
 }
 
 func refuseUpgrade(w http.ResponseWriter, _ *http.Request, status int, reason error) {

@@ -54,6 +54,9 @@ type Request struct {
 
 // Decode reads a frame of the client. It fails for what is not one JSON object with a known type.
 func Decode(frame []byte) (Request, error) {
+	if r, ok := quick(frame); ok {
+		return r, nil
+	}
 	var r Request
 	if trimmed := bytes.TrimLeft(frame, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
 		return r, errors.New("a frame is one JSON object")
@@ -73,8 +76,10 @@ func Decode(frame []byte) (Request, error) {
 type Time time.Time
 
 // MarshalJSON implements [json.Marshaler].
-func (t Time) MarshalJSON() ([]byte, error) {
-	return []byte(time.Time(t).UTC().Format(`"2006-01-02T15:04:05.000Z"`)), nil
+func (t Time) MarshalJSON() ([]byte, error) { return t.append(nil), nil }
+
+func (t Time) append(b []byte) []byte {
+	return time.Time(t).UTC().AppendFormat(b, `"2006-01-02T15:04:05.000Z"`)
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -148,6 +153,11 @@ type ClaimsChanged struct {
 
 // Encode writes a message of the server.
 func Encode(message any) []byte {
+	if pong, ok := message.(Pong); ok {
+		if frame, ok := pong.quick(); ok {
+			return frame
+		}
+	}
 	frame, err := json.Marshal(message)
 	if err != nil {
 		panic(fmt.Sprintf("wire: encode %T: %v", message, err)) // the messages above cannot fail
