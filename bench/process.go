@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/vigilhq/vigil/internal/tied"
+)
+
+const (
+	// The core that servers have for themselves, and the one of those who load them.
+	serverCore, loadCore = "0", "1"
+
+	startTimeout = 30 * time.Second
+	stopTimeout  = 40 * time.Second // Vigil gives its sockets up to 26 seconds
+	pollInterval = 20 * time.Millisecond
+)
+
+// process is a child that ends with this one.
+type process struct {
+	name   string
+	cmd    *exec.Cmd
+	exited <-chan struct{}
+	stderr *os.File
+}
+
+// start runs a program on one core. What it says goes to a file, as cheap for it as it gets, and is quoted when it fails.
+func (b *bench) start(ctx context.Context, core, name string, stdout io.Writer, environ []string, program string, args ...string) (*process, error) {
+	stderr, err := os.CreateTemp(b.dir, "log-*")
+	if err != nil {
+		return nil, err
+	}
+	if b.pinned {
+		program, args = "taskset", append([]string{"-c", core, program}, args...)
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), program, args...) // stop ends it, in order
+	cmd.Env = append(os.Environ(), environ...)
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	exited, err := tied.Start(cmd, syscall.SIGTERM)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), stderr.Close())
+	}
+	return &process{name: name, cmd: cmd, exited: exited, stderr: stderr}, nil
+}
+
+// stop asks the process to end and returns when it is gone.
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	select {
+	case <-p.exited:
+	case <-time.After(stopTimeout):
+		_ = p.cmd.Process.Kill()
+		<-p.exited
+	}
+	_ = p.stderr.Close() // what is in it has been read, or is of no interest
+	_ = os.Remove(p.stderr.Name())
+}
+
+// wait returns when the process has ended by itself, with an error unless all went well.
+func (p *process) wait(ctx context.Context) error {
+	select {
+	case <-p.exited:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if !p.cmd.ProcessState.Success() {
+		return p.failed("has ended: " + p.cmd.ProcessState.String())
+	}
+	return nil
+}
+
+// failed quotes the last words.
+func (p *process) failed(what string) error {
+	var last tied.Tail
+	if said, err := os.Open(p.stderr.Name()); err == nil {
+		_, _ = io.Copy(&last, said)
+		_ = said.Close()
+	}
+	return fmt.Errorf("%s %s\n%s", p.name, what, &last)
+}
+
+// server is a process that is measured.
+type server struct {
+	*process
+	addr, ops string // host:port
+}
+
+// vigil starts `vigil serve` as in production, but for the store, which is its memory.
+func (b *bench) vigil(ctx context.Context, settings ...string) (*server, error) {
+	addr, ops := freePort(), freePort()
+	settings = append([]string{"STORE=memory", "ADDR=" + addr, "OPS_ADDR=" + ops, "PPROF=true", "ALLOWED_ORIGINS=" + origin}, settings...)
+	return b.serve(ctx, "vigil", addr, ops, settings, b.program("vigil"), "serve")
+}
+
+// baseline starts one of the servers that Vigil is compared with.
+func (b *bench) baseline(ctx context.Context, mode string) (*server, error) {
+	addr, ops := freePort(), freePort()
+	return b.serve(ctx, mode, addr, ops, nil, b.program("baseline"), "-mode", mode, "-addr", addr, "-ops", ops)
+}
+
+func (b *bench) serve(ctx context.Context, name, addr, ops string, settings []string, program string, args ...string) (*server, error) {
+	p, err := b.start(ctx, serverCore, name, nil, append(b.google.Environ(), settings...), program, args...)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{p, addr, ops}
+	if err := s.await(ctx); err != nil {
+		s.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// await returns when the server takes connections.
+func (s *server) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	return poll(ctx, func() (bool, error) {
+		select {
+		case <-s.exited:
+			return false, s.failed("has ended")
+		default:
+		}
+		for _, address := range []string{s.addr, s.ops} {
+			c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+			if err != nil {
+				return false, nil //nolint:nilerr // not yet
+			}
+			_ = c.Close()
+		}
+		return true, nil
+	})
+}
+
+// poll returns when a condition holds or cannot be told.
+func poll(ctx context.Context, holds func() (bool, error)) error {
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	for {
+		if ok, err := holds(); ok || err != nil {
+			return err
+		}
+		if err := pause(ctx, pollInterval); err != nil {
+			return err
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// freePort is an address on loopback that nobody has at the moment.
+func freePort() string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not wait
+	if err != nil {
+		return "127.0.0.1:0" // whoever is given it says what is wrong
+	}
+	_ = listener.Close()
+	return listener.Addr().String()
+}
+
+// proc is a file or folder of the kernel's about the server.
+func (s *server) proc(name string) string {
+	return filepath.Join("/proc", strconv.Itoa(s.cmd.Process.Pid), name)
+}
+
+// cpu is what the server has taken so far, to the nanosecond: the sum over its threads, of which a Go program ends none at rest.
+func (s *server) cpu() (time.Duration, error) {
+	threads, err := filepath.Glob(s.proc("task/*/schedstat"))
+	if err != nil || len(threads) == 0 {
+		return 0, fmt.Errorf("no schedstat of %s: benchmarks need Linux (%w)", s.name, err)
+	}
+	var sum time.Duration
+	for _, thread := range threads {
+		text, err := os.ReadFile(thread)
+		if err != nil {
+			continue // it has ended
+		}
+		onCPU, _, _ := strings.Cut(string(text), " ")
+		ns, err := strconv.ParseInt(onCPU, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += time.Duration(ns)
+	}
+	return sum, nil
+}
+
+// resident is the server's memory in bytes.
+func (s *server) resident() (float64, error) {
+	text, err := os.ReadFile(s.proc("statm"))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 2 {
+		return 0, fmt.Errorf("statm of %s: %q", s.name, text)
+	}
+	pages, err := strconv.ParseFloat(fields[1], 64)
+	return pages * float64(os.Getpagesize()), err
+}
+
+// settled is the server's memory after forced collections, once it does not move any more.
+func (s *server) settled(ctx context.Context) (float64, error) {
+	const (
+		apart  = time.Second
+		within = 0.003
+		in     = 4  // readings
+		most   = 40 // readings
+	)
+	var last []float64
+	for range most {
+		if err := s.collect(ctx); err != nil {
+			return 0, err
+		}
+		if err := pause(ctx, apart); err != nil {
+			return 0, err
+		}
+		now, err := s.resident()
+		if err != nil {
+			return 0, err
+		}
+		if last = append(last, now); len(last) > in {
+			last = last[1:]
+		}
+		if least, greatest := slices.Min(last), slices.Max(last); len(last) == in && greatest-least <= within*greatest {
+			return least, nil
+		}
+	}
+	return 0, fmt.Errorf("memory of %s did not settle: %v", s.name, last)
+}
+
+// collect forces a garbage collection.
+func (s *server) collect(ctx context.Context) error {
+	_, err := s.profile(ctx, "heap?gc=1")
+	return err
+}
+
+// profile fetches one of the server's profiles.
+func (s *server) profile(ctx context.Context, name string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.ops+"/debug/pprof/"+name, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s", request.URL, response.Status)
+	}
+	return io.ReadAll(response.Body)
+}
+
+// descriptors is how many files and connections the server has open.
+func (s *server) descriptors() (int, error) {
+	entries, err := os.ReadDir(s.proc("fd"))
+	return len(entries), err
+}
