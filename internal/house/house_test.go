@@ -112,6 +112,10 @@ var rooms = map[string]row{
 		ours: []string{"internal/session"},
 		why:  "the local identity server stands where Firebase stands: outside, speaking its protocol",
 	},
+	"internal/localgoogle": {
+		libraries: []string{},
+		why:       "it stands where Google stands: outside, speaking its protocols",
+	},
 	"internal/metrics": {
 		ours: []string{"internal/session", "internal/wire"},
 		why:  "it knows the domain's words and the close codes, which are its labels; whoever counts is handed it as an interface",
