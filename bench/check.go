@@ -9,15 +9,19 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
 // checkers are the servers that check one ID token per request, and the one that checks nothing.
-var checkers = []string{"vigil", "echo-json", "verify", "verify-revoked"}
+var checkers = []string{"vigil", "echo-json", "verify", "verify-revoked", "verify-revoked-in-process"}
 
 // checks measures the throughput of each once, the load on the other core, with as many users as it takes for none of them to meet
 // Vigil's rate limit, which is on like everything else.
+//
+// Throughput is requests per second that the server had its core. With the core to itself that is requests per second, and with others
+// on it, it still is what it would be without them.
 func (b *bench) checks(ctx context.Context, round int) error {
 	rate := make(map[string]float64)
 	for i := range checkers {
@@ -27,15 +31,15 @@ func (b *bench) checks(ctx context.Context, round int) error {
 			return err
 		}
 		rate[name] = r
-		b.add("requests/s "+name, r)
+		b.add("check: requests per second of "+name+"'s core", r)
 	}
-	b.add("check/echo", rate["vigil"]/rate["echo-json"])
-	b.add("check/verify", rate["vigil"]/rate["verify"])
-	b.add("check/verify-revoked", rate["vigil"]/rate["verify-revoked"])
+	for _, other := range checkers[1:] {
+		b.add("check/"+other, rate["vigil"]/rate[other])
+	}
 	return nil
 }
 
-// check is the throughput of one server, in requests per second.
+// check is the throughput of one server.
 func (b *bench) check(ctx context.Context, name string) (float64, error) {
 	tokens := b.tokens("user", b.sizes.users)
 	s, err := b.checker(ctx, name, tokens)
@@ -47,34 +51,49 @@ func (b *bench) check(ctx context.Context, name string) (float64, error) {
 	if err := os.WriteFile(file, []byte(strings.Join(tokens, "\n")), 0o600); err != nil {
 		return 0, err
 	}
+	if _, err := b.load(ctx, s, file, b.sizes.warm); err != nil {
+		return 0, err
+	}
 	before, err := s.cpu()
 	if err != nil {
 		return 0, err
 	}
-	var answer struct {
-		Requests     int64
-		Seconds, CPU float64
-	}
-	var stdout bytes.Buffer
-	load, err := b.start(ctx, loadCore, "load", &stdout, nil, b.program("load"), "-host", s.addr, "-tokens", file,
-		"-connections", "32", "-warm", b.sizes.warm.String(), "-duration", b.sizes.load.String())
+	done, err := b.load(ctx, s, file, b.sizes.load)
 	if err != nil {
 		return 0, err
-	}
-	defer load.stop()
-	if err := load.wait(ctx); err != nil {
-		return 0, s.failed(err.Error())
 	}
 	after, err := s.cpu()
 	if err != nil {
 		return 0, err
 	}
-	if err := json.Unmarshal(stdout.Bytes(), &answer); err != nil || answer.Requests == 0 {
-		return 0, fmt.Errorf("load against %s: %q (%w)", name, &stdout, err)
+	took := (after - before).Seconds()
+	b.add("check: requests per second, "+name, done.Requests/done.Seconds)
+	b.add("check: part of its core that "+name+" took", took/done.Seconds)
+	b.add("check: part of the other core that the load on "+name+" took", done.CPU)
+	return done.Requests / took, nil
+}
+
+// loaded is what bench/load prints.
+type loaded struct {
+	Requests, Seconds, CPU float64
+}
+
+// load asks a server for as long as said.
+func (b *bench) load(ctx context.Context, s *server, tokens string, d time.Duration) (loaded, error) {
+	var stdout bytes.Buffer
+	p, err := b.start(ctx, loadCore, "load", &stdout, nil, b.program("load"), "-host", s.addr, "-tokens", tokens, "-duration", d.String())
+	if err != nil {
+		return loaded{}, err
 	}
-	b.add("core taken by the load on "+name, answer.CPU)
-	b.add("core taken by "+name, (after-before).Seconds()/(b.sizes.warm+b.sizes.load).Seconds())
-	return float64(answer.Requests) / answer.Seconds, nil
+	defer p.stop()
+	if err := p.wait(ctx); err != nil {
+		return loaded{}, s.failed(err.Error())
+	}
+	var done loaded
+	if err := json.Unmarshal(stdout.Bytes(), &done); err != nil || done.Requests == 0 {
+		return loaded{}, fmt.Errorf("load on %s printed %q (%w)", s.name, &stdout, err)
+	}
+	return done, nil
 }
 
 // checker starts a server that knows the tokens' users.

@@ -47,9 +47,9 @@ func verified(verify verify) echo.MiddlewareFunc {
 	}
 }
 
-func verifier(ctx context.Context, checkRevoked bool) (verify, error) {
+func verifier(ctx context.Context, mode string) (verify, error) {
 	var options []option.ClientOption
-	if checkRevoked {
+	if mode == "verify-revoked-in-process" {
 		options = append(options, option.WithHTTPClient(&http.Client{Transport: anyAccount{}}))
 	}
 	app, err := firebase.NewApp(ctx, nil, options...)
@@ -60,10 +60,10 @@ func verifier(ctx context.Context, checkRevoked bool) (verify, error) {
 	if err != nil {
 		return nil, err
 	}
-	if checkRevoked {
-		return client.VerifyIDTokenAndCheckRevoked, nil
+	if mode == "verify" {
+		return client.VerifyIDToken, nil
 	}
-	return client.VerifyIDToken, nil
+	return client.VerifyIDTokenAndCheckRevoked, nil
 }
 
 // anyAccount answers every look-up of an account at once: there is one, and nothing was revoked. The SDK's keys have a client of their

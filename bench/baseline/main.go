@@ -2,7 +2,9 @@
 //
 //	echo-json       an echo handler that answers JSON, and nothing around it
 //	verify          the same behind the middleware that everybody writes first: VerifyIDToken of the Admin SDK at every request
-//	verify-revoked  the same with VerifyIDTokenAndCheckRevoked, whose look-up is answered in the process: no network's time is in it
+//	verify-revoked  the same with VerifyIDTokenAndCheckRevoked, which looks the account up over HTTPS
+//	verify-revoked-in-process
+//	                the same with a look-up that is answered before it leaves the SDK's client: neither a network nor a transport is in it
 //	gorilla         a WebSocket server as in the library's first example: text frames are sent back
 //	gorilla-tuned   the same with every known setting against memory: 512-byte buffers, a pool for those of writers, and a handler that
 //	                returns after the upgrade
@@ -21,7 +23,7 @@ import (
 )
 
 func main() {
-	mode := flag.String("mode", "", "echo-json, verify, verify-revoked, gorilla or gorilla-tuned")
+	mode := flag.String("mode", "", "what to be: see the package")
 	addr := flag.String("addr", "127.0.0.1:8080", "listener")
 	ops := flag.String("ops", "127.0.0.1:9464", "listener of /debug/pprof")
 	flag.Parse()
@@ -38,8 +40,8 @@ func open(ctx context.Context, mode string) (http.Handler, error) {
 	switch mode {
 	case "echo-json":
 		return jsonServer(), nil
-	case "verify", "verify-revoked":
-		verify, err := verifier(ctx, mode == "verify-revoked")
+	case "verify", "verify-revoked", "verify-revoked-in-process":
+		verify, err := verifier(ctx, mode)
 		if err != nil {
 			return nil, err
 		}

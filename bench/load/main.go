@@ -34,10 +34,9 @@ func main() {
 	path := flag.String("path", "/v1/check", "path to GET")
 	tokens := flag.String("tokens", "", "file with an ID token a line, which take turns; empty: none")
 	connections := flag.Int("connections", 32, "connections")
-	warm := flag.Duration("warm", time.Second, "how long to ask before counting begins")
-	duration := flag.Duration("duration", 5*time.Second, "how long to count")
+	duration := flag.Duration("duration", 5*time.Second, "how long to ask")
 	flag.Parse()
-	r, err := run(context.Background(), *host, *path, *tokens, *connections, *warm, *duration)
+	r, err := run(context.Background(), *host, *path, *tokens, *connections, *duration)
 	if err == nil {
 		err = json.NewEncoder(os.Stdout).Encode(r)
 	}
@@ -47,7 +46,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, host, path, tokens string, connections int, warm, duration time.Duration) (result, error) {
+func run(ctx context.Context, host, path, tokens string, connections int, duration time.Duration) (result, error) {
 	requests, err := build(host, path, tokens)
 	if err != nil {
 		return result{}, err
@@ -56,6 +55,7 @@ func run(ctx context.Context, host, path, tokens string, connections int, warm, 
 	defer cancel(nil)
 	var answered atomic.Int64
 	var asking sync.WaitGroup
+	began := time.Now()
 	for i := range connections {
 		asking.Go(func() {
 			if err := ask(ctx, host, requests, i, connections, &answered); err != nil {
@@ -63,22 +63,16 @@ func run(ctx context.Context, host, path, tokens string, connections int, warm, 
 			}
 		})
 	}
-	wait(ctx, warm)
-	before, cpu, began := answered.Load(), cpuTime(), time.Now()
-	wait(ctx, duration)
-	r := result{Requests: answered.Load() - before, Seconds: time.Since(began).Seconds()}
-	r.CPU = (cpuTime() - cpu).Seconds() / r.Seconds
+	select {
+	case <-ctx.Done():
+	case <-time.After(duration):
+	}
+	r := result{Requests: answered.Load(), Seconds: time.Since(began).Seconds()}
+	r.CPU = cpuTime().Seconds() / r.Seconds
 	err = context.Cause(ctx)
 	cancel(nil)
 	asking.Wait()
 	return r, err
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }
 
 // build returns a request for each token.

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/vigilhq/vigil/internal/localgoogle"
+)
+
+const (
+	project = "demo-vigil"
+	origin  = "http://127.0.0.1"
+)
+
+// bench is one run.
+type bench struct {
+	options
+	results
+	dir      string // temporary
+	google   *localgoogle.Server
+	pinned   bool
+	progress io.Writer
+	began    time.Time
+}
+
+// A part is measured once in each round, if it is measured at all.
+type part struct {
+	name  string
+	round func(*bench, context.Context, int) error
+}
+
+var parts = []part{
+	{"admit", (*bench).admit},
+	{"check", (*bench).checks},
+}
+
+func partNames() []string {
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// measure runs all rounds. Nothing that it starts is there any more when it returns.
+func measure(ctx context.Context, o options, progress io.Writer) (results, error) {
+	if o.only != "" && !slices.Contains(partNames(), o.only) {
+		return results{}, fmt.Errorf("there is no part %q", o.only)
+	}
+	b := &bench{options: o, results: results{Samples: make(map[string][]float64)}, progress: progress, began: time.Now()}
+	var err error
+	if b.dir, err = os.MkdirTemp("", "vigil-bench-"); err != nil {
+		return results{}, err
+	}
+	defer func() { _ = os.RemoveAll(b.dir) }()
+	if err := b.compile(ctx); err != nil {
+		return results{}, err
+	}
+	if b.google, err = localgoogle.Start(ctx, localgoogle.Options{ProjectID: project, Dir: b.dir}); err != nil {
+		return results{}, err
+	}
+	defer b.google.Close()
+	b.pin(ctx)
+	for round := range o.rounds {
+		for _, p := range parts {
+			if o.only != "" && o.only != p.name {
+				continue
+			}
+			b.say("round %d of %d: %s", round+1, o.rounds, p.name)
+			if err := p.round(b, ctx, round); err != nil {
+				return results{}, fmt.Errorf("%s: %w", p.name, err)
+			}
+		}
+	}
+	return b.results, nil
+}
+
+// compile makes the programs.
+func (b *bench) compile(ctx context.Context) error {
+	args := append(append([]string{"build"}, b.build...), "-o", b.dir+"/", module+"cmd/vigil", module+"bench/baseline", module+"bench/load")
+	return b.gotool(ctx, args...)
+}
+
+const module = "github.com/vigilhq/vigil/"
+
+func (b *bench) gotool(ctx context.Context, args ...string) error {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go %s: %w\n%s", args[0], err, out)
+	}
+	return nil
+}
+
+func (b *bench) program(name string) string { return filepath.Join(b.dir, name) }
+
+// pin gives servers a core of their own where that can be had. This process, which is Google to them, moves to the other.
+func (b *bench) pin(ctx context.Context) {
+	_, err := exec.LookPath("taskset")
+	if err == nil && runtime.NumCPU() > 1 {
+		err = exec.CommandContext(ctx, "taskset", "-a", "-c", "-p", loadCore, strconv.Itoa(os.Getpid())).Run()
+	}
+	switch {
+	case err != nil:
+		b.say("no taskset (util-linux), or not allowed (%v): servers and load share all cores, and the figures are of both", err)
+	case runtime.NumCPU() < 2:
+		b.say("one core: servers and load share it, and the figures are of both")
+	default:
+		b.pinned = true
+	}
+}
+
+func (b *bench) say(form string, args ...any) {
+	_, _ = fmt.Fprintf(b.progress, "%4.0fs  %s\n", time.Since(b.began).Seconds(), fmt.Sprintf(form, args...))
+}
+
+// tokens are those of so many users, each signed in once.
+func (b *bench) tokens(prefix string, n int) []string {
+	uids := make([]string, n)
+	for i := range uids {
+		uids[i] = prefix + strconv.Itoa(i)
+	}
+	return b.google.Tokens(uids, nil)
+}
+
+var errNothing = errors.New("nothing was measured")
