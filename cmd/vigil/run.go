@@ -34,8 +34,8 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return config.UsageError{Err: err} })
-	root.AddCommand(newServe(env), newDev(env), newConnect(env), newOpenAPI(env)) //nolint:contextcheck // ExecuteContext below hands it on
-	root.AddCommand(newSessions(env), newUsers(env), newSweep(env))               //nolint:contextcheck // the same
+	root.AddCommand(newServe(env), newDev(env), newConnect(env), newSwarm(env), newOpenAPI(env)) //nolint:contextcheck // ExecuteContext below hands it on
+	root.AddCommand(newSessions(env), newUsers(env), newSweep(env))                              //nolint:contextcheck // the same
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

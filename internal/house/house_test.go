@@ -75,8 +75,11 @@ var rooms = map[string]row{
 	},
 	"internal/tied": {
 		libraries: []string{},
-		forTests:  true,
-		why:       "test support and development tools start processes; the product starts none",
+		why:       "whoever starts processes starts them by it, and it knows none of them",
+	},
+	"internal/swarm": {
+		ours: []string{"internal/live", "internal/socket", "internal/tied", "internal/wire"},
+		why:  "it is the browsers' side: it knows the protocol and the client, and of the service no more than an address",
 	},
 	"internal/fireauth": {
 		ours: []string{"internal/session"},
@@ -155,6 +158,7 @@ var vendors = []vendor{
 	{"github.com/cloudevents", "functions", "the domain knows what happened, not the envelope that the news came in"},
 	{"github.com/googleapis/google-cloudevents-go", "functions", "the domain knows what happened, not the envelope that the news came in"},
 	{"github.com/go-jose", "functions", "only what Google itself calls has tokens to verify that the Admin SDK has no verifier for"},
+	{"github.com/HdrHistogram", "internal/swarm", "only what makes the load knows when what it measures began"},
 	{"github.com/prometheus", "internal/metrics", "who counts says what happened, and knows neither series nor labels"},
 	{"github.com/swaggest", "handlers", "what the API looks like is described where it is served"},
 	{"github.com/santhosh-tekuri/jsonschema", "handlers/openapitest", "the product refuses requests by hand, with better words; only tests hold it to schemas"},

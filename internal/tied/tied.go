@@ -1,4 +1,4 @@
-// Package tied starts processes that do not outlive the one that started them, and keeps their last words, for tests and development tools.
+// Package tied starts processes that do not outlive the one that started them, and keeps their last words.
 package tied
 
 import (
