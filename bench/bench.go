@@ -36,11 +36,14 @@ type bench struct {
 type part struct {
 	name  string
 	round func(*bench, context.Context, int) error
+	// explain keeps profiles of what is too slow or too large. Nil: there is nothing to show.
+	explain func(*bench, context.Context) error
 }
 
 var parts = []part{
-	{"admit", (*bench).admit},
-	{"check", (*bench).checks},
+	{"admit", (*bench).admit, nil},
+	{"check", (*bench).checks, (*bench).explainCheck},
+	{"sockets", (*bench).sockets, nil},
 }
 
 func partNames() []string {
@@ -79,6 +82,15 @@ func measure(ctx context.Context, o options, progress io.Writer) (results, error
 			if err := p.round(b, ctx, round); err != nil {
 				return results{}, fmt.Errorf("%s: %w", p.name, err)
 			}
+		}
+	}
+	for _, p := range parts {
+		if p.explain == nil || !b.missed(p.name) {
+			continue
+		}
+		b.say("%s misses a target: profiles", p.name)
+		if err := p.explain(b, ctx); err != nil {
+			return results{}, fmt.Errorf("profiles of %s: %w", p.name, err)
 		}
 	}
 	return b.results, nil

@@ -47,8 +47,8 @@ func (b *bench) check(ctx context.Context, name string) (float64, error) {
 		return 0, err
 	}
 	defer s.stop()
-	file := filepath.Join(b.dir, "tokens")
-	if err := os.WriteFile(file, []byte(strings.Join(tokens, "\n")), 0o600); err != nil {
+	file, err := b.tokenFile(tokens)
+	if err != nil {
 		return 0, err
 	}
 	if _, err := b.load(ctx, s, file, b.sizes.warm); err != nil {
@@ -94,6 +94,12 @@ func (b *bench) load(ctx context.Context, s *server, tokens string, d time.Durat
 		return loaded{}, fmt.Errorf("load on %s printed %q (%w)", s.name, &stdout, err)
 	}
 	return done, nil
+}
+
+// tokenFile writes tokens for whoever reads them from a file.
+func (b *bench) tokenFile(tokens []string) (string, error) {
+	file := filepath.Join(b.dir, "tokens")
+	return file, os.WriteFile(file, []byte(strings.Join(tokens, "\n")), 0o600)
 }
 
 // checker starts a server that knows the tokens' users.

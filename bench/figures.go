@@ -27,9 +27,11 @@ var figures = []figure{
 	{key: "heartbeat", part: "sockets", what: "CPU per heartbeat, against an echo on the same gorilla", unit: "×", target: 1.8, aim: 1.4},
 	{key: "revoke", part: "sockets", what: "one user revoked among all sockets, event in to close frame at the client: p99 above the lateness probe's", unit: "ms", target: 10, aim: 5},
 	{key: "mass-close", part: "sockets", what: "all sockets closed by one mass notice", unit: "s", target: 2, aim: 1},
-	{key: "growth/memory", part: "growth", what: "memory per socket as it grows: the dearest size against the cheapest", unit: "×", target: 1.10, aim: 1.10},
-	{key: "growth/cpu", part: "growth", what: "CPU per socket for heartbeats as it grows: the dearest size against the cheapest", unit: "×", target: 1.10, aim: 1.10},
+	{key: "growth/memory", part: "sockets", what: "memory per socket as it grows: the dearest size against the cheapest", unit: "×", target: 1.10, aim: 1.10},
+	{key: "growth/cpu", part: "sockets", what: "CPU per socket for heartbeats as it grows: the dearest size against the cheapest", unit: "×", target: 1.10, aim: 1.10},
 }
+
+const missed = "**miss**"
 
 // verdict says in a word how a figure stands.
 func (f figure) verdict(median float64) string {
@@ -45,7 +47,7 @@ func (f figure) verdict(median float64) string {
 	case reaches(f.target):
 		return "target"
 	default:
-		return "**miss**"
+		return missed
 	}
 }
 
@@ -75,3 +77,6 @@ func median(values []float64) float64 {
 	}
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
+
+// spread is how many times the least value goes into the greatest.
+func spread(values []float64) float64 { return slices.Max(values) / slices.Min(values) }

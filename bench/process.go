@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,8 +19,8 @@ import (
 )
 
 const (
-	// The core that servers have for themselves, and the one of those who load them.
-	serverCore, loadCore = "0", "1"
+	// The core that servers have for themselves, the one of those who load them, and of those who start both.
+	serverCore, loadCore, bothCores = "0", "1", "0,1"
 
 	startTimeout = 30 * time.Second
 	stopTimeout  = 40 * time.Second // Vigil gives its sockets up to 26 seconds
@@ -127,7 +126,7 @@ func (b *bench) serve(ctx context.Context, name, addr, ops string, settings []st
 func (s *server) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	return poll(ctx, func() (bool, error) {
+	err := poll(ctx, func() (bool, error) {
 		select {
 		case <-s.exited:
 			return false, s.failed("has ended")
@@ -142,12 +141,14 @@ func (s *server) await(ctx context.Context) error {
 		}
 		return true, nil
 	})
+	if ctx.Err() != nil {
+		return s.failed("does not answer")
+	}
+	return err
 }
 
 // poll returns when a condition holds or cannot be told.
 func poll(ctx context.Context, holds func() (bool, error)) error {
-	tick := time.NewTicker(pollInterval)
-	defer tick.Stop()
 	for {
 		if ok, err := holds(); ok || err != nil {
 			return err
@@ -204,56 +205,6 @@ func (s *server) cpu() (time.Duration, error) {
 	return sum, nil
 }
 
-// resident is the server's memory in bytes.
-func (s *server) resident() (float64, error) {
-	text, err := os.ReadFile(s.proc("statm"))
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(string(text))
-	if len(fields) < 2 {
-		return 0, fmt.Errorf("statm of %s: %q", s.name, text)
-	}
-	pages, err := strconv.ParseFloat(fields[1], 64)
-	return pages * float64(os.Getpagesize()), err
-}
-
-// settled is the server's memory after forced collections, once it does not move any more.
-func (s *server) settled(ctx context.Context) (float64, error) {
-	const (
-		apart  = time.Second
-		within = 0.003
-		in     = 4  // readings
-		most   = 40 // readings
-	)
-	var last []float64
-	for range most {
-		if err := s.collect(ctx); err != nil {
-			return 0, err
-		}
-		if err := pause(ctx, apart); err != nil {
-			return 0, err
-		}
-		now, err := s.resident()
-		if err != nil {
-			return 0, err
-		}
-		if last = append(last, now); len(last) > in {
-			last = last[1:]
-		}
-		if least, greatest := slices.Min(last), slices.Max(last); len(last) == in && greatest-least <= within*greatest {
-			return least, nil
-		}
-	}
-	return 0, fmt.Errorf("memory of %s did not settle: %v", s.name, last)
-}
-
-// collect forces a garbage collection.
-func (s *server) collect(ctx context.Context) error {
-	_, err := s.profile(ctx, "heap?gc=1")
-	return err
-}
-
 // profile fetches one of the server's profiles.
 func (s *server) profile(ctx context.Context, name string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.ops+"/debug/pprof/"+name, nil)
@@ -269,10 +220,4 @@ func (s *server) profile(ctx context.Context, name string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %s", request.URL, response.Status)
 	}
 	return io.ReadAll(response.Body)
-}
-
-// descriptors is how many files and connections the server has open.
-func (s *server) descriptors() (int, error) {
-	entries, err := os.ReadDir(s.proc("fd"))
-	return len(entries), err
 }

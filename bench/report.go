@@ -14,7 +14,14 @@ import (
 
 // results are all samples, by figure or by what else was counted, in the order of the rounds.
 type results struct {
-	Samples map[string][]float64 `json:"samples"`
+	Samples  map[string][]float64 `json:"samples"`
+	Profiles []explained          `json:"profiles,omitempty"`
+}
+
+// explained is the upper end of a profile.
+type explained struct {
+	Title string `json:"title"`
+	Text  string `json:"text"`
 }
 
 func (r *results) add(key string, value float64) {
@@ -74,6 +81,9 @@ func (r *results) markdown(o options) string {
 		}
 		samples := r.Samples[key]
 		fmt.Fprintf(&out, "| %s | %.4g | %.4g – %.4g |\n", key, median(samples), slices.Min(samples), slices.Max(samples))
+	}
+	for _, p := range r.Profiles {
+		fmt.Fprintf(&out, "\n%s:\n\n```\n%s\n```\n", p.Title, p.Text)
 	}
 	return out.String()
 }

@@ -45,7 +45,7 @@ func open(ctx context.Context, mode string) (http.Handler, error) {
 		if err != nil {
 			return nil, err
 		}
-		return jsonServer(verified(verify)), nil
+		return jsonServer(verified(verify)), nil //nolint:contextcheck // each request brings its own
 	case "gorilla":
 		return sockets(plain), nil
 	case "gorilla-tuned":

@@ -58,9 +58,7 @@ func run(ctx context.Context, host, path, tokens string, connections int, durati
 	began := time.Now()
 	for i := range connections {
 		asking.Go(func() {
-			if err := ask(ctx, host, requests, i, connections, &answered); err != nil {
-				cancel(err)
-			}
+			cancel(ask(ctx, host, requests, i, connections, &answered)) // of several reasons the first counts
 		})
 	}
 	select {
@@ -70,7 +68,7 @@ func run(ctx context.Context, host, path, tokens string, connections int, durati
 	r := result{Requests: answered.Load(), Seconds: time.Since(began).Seconds()}
 	r.CPU = cpuTime().Seconds() / r.Seconds
 	err = context.Cause(ctx)
-	cancel(nil)
+	cancel(nil) // what was being asked fails, which is no news
 	asking.Wait()
 	return r, err
 }
@@ -106,20 +104,13 @@ func ask(ctx context.Context, host string, requests [][]byte, first, step int, a
 	in := bufio.NewReader(c)
 	for i := first; ; i += step {
 		if _, err := c.Write(requests[i%len(requests)]); err != nil {
-			return unlessDone(ctx, err)
+			return err
 		}
 		if err := read(in); err != nil {
-			return unlessDone(ctx, err)
+			return err
 		}
 		answered.Add(1)
 	}
-}
-
-func unlessDone(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 var contentLength = []byte("Content-Length: ")
