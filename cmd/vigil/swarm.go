@@ -82,6 +82,7 @@ func (f *swarmFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.idle, "idle", false, "no activity")
 	flags.BoolVar(&o.PingToken, "ping-token", false, "send the token in every ping, rather than when it is new, as the client package does")
 	flags.BoolVar(&o.Register, "register", true, "begin the sessions; else they have to be there")
+	flags.BoolVar(&o.Enroll, "enroll", false, "begin all sessions before the first socket, to tell the memory of sockets from that of sessions")
 	flags.IntVar(&o.Revoke, "revoke", 0, "then revoke so many users, one after the other (not with --url)")
 	flags.BoolVar(&o.Mass, "mass", false, "then revoke everybody at once (not with --url)")
 	flags.BoolVar(&o.Collect, "gc", false, "force a garbage collection in the server before its memory is read")
@@ -117,6 +118,7 @@ func (f *swarmFlags) check(given func(string) bool) error {
 	o.Protocol = swarm.Protocol(f.protocol)
 	plain := o.Protocol == swarm.Plain
 	want(plain || o.Protocol == swarm.Vigil, "--protocol %q is neither vigil nor plain", f.protocol)
+	want(!o.Enroll || o.Register && !plain, "--enroll begins sessions: it goes with --register alone")
 	want(o.Browsers > 0, "--browsers must be at least 1")
 	want(o.Rate > 0, "--rate must be more than nothing")
 	want(o.Duration > 0, "--duration must be more than nothing")
@@ -148,7 +150,7 @@ func (f *swarmFlags) check(given func(string) bool) error {
 	if runtime.GOOS != "linux" && !given("sources") {
 		f.sources = 0 // only Linux has the whole of 127.0.0.0/8 without being told
 	}
-	if f.idle {
+	if f.idle || plain {
 		o.Activity = 0
 	}
 	return errors.Join(faults...)
@@ -179,15 +181,14 @@ func (f *swarmFlags) run(ctx context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
-	o.Command = func() *exec.Cmd { return pinned(ctx, f.clientCPUs, self, "swarm", "worker") }
-	var google func() any
+	f.pin(ctx, env)
+	o.Command = func() *exec.Cmd { return on(ctx, f.clientCPUs, self, "swarm", "worker") }
+	var ours *local
 	if o.URL == "" {
-		local, err := f.startLocal(ctx, self)
-		if err != nil {
+		if ours, err = f.startLocal(ctx, self); err != nil {
 			return err
 		}
-		defer local.close()
-		google = local.asked
+		defer ours.close()
 	} else if err := f.readTokens(); err != nil {
 		return config.UsageError{Err: err}
 	}
@@ -196,8 +197,9 @@ func (f *swarmFlags) run(ctx context.Context, env environment) error {
 	}
 	report, err := swarm.Run(ctx, *o)
 	p.close()
-	if google != nil {
-		report.Google = google()
+	if ours != nil {
+		report.Google = ours.google.Asked()
+		err = errors.Join(err, ours.lastWords())
 	}
 	if f.json {
 		return errors.Join(err, json.NewEncoder(env.stdout).Encode(report))
@@ -226,10 +228,27 @@ func (f *swarmFlags) readTokens() error {
 	return nil
 }
 
-// pinned is a command on some processors alone, where there are others and something that can do it.
-func pinned(ctx context.Context, cpus, program string, args ...string) *exec.Cmd {
-	if taskset, err := exec.LookPath("taskset"); cpus != "" && err == nil && runtime.NumCPU() > 1 {
-		program, args = taskset, append([]string{"-c", cpus, program}, args...)
+// pin makes sure that processes can have processors of their own; otherwise they have all, and this says so.
+func (f *swarmFlags) pin(ctx context.Context, env environment) {
+	for _, cpus := range []*string{&f.serverCPUs, &f.clientCPUs} {
+		if *cpus == "" {
+			continue
+		}
+		err := errors.New("there is one processor")
+		if runtime.NumCPU() > 1 {
+			err = on(ctx, *cpus, "true").Run()
+		}
+		if err != nil {
+			_, _ = fmt.Fprintf(env.stderr, "not on processor %s alone: %v\n", *cpus, err) // which is not worth failing for
+			*cpus = ""
+		}
+	}
+}
+
+// on is a command on some processors alone, or on all.
+func on(ctx context.Context, cpus, program string, args ...string) *exec.Cmd {
+	if cpus != "" {
+		program, args = "taskset", append([]string{"-c", cpus, program}, args...)
 	}
 	return exec.CommandContext(context.WithoutCancel(ctx), program, args...) // whoever starts it ends it in order
 }

@@ -9,11 +9,11 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/vigilhq/vigil/internal/localgoogle"
+	"github.com/vigilhq/vigil/internal/swarm"
 	"github.com/vigilhq/vigil/internal/tied"
 )
 
@@ -39,7 +39,6 @@ type local struct {
 // addressReader reads where a server listens from its log, and keeps the last of that.
 type addressReader struct {
 	tied.Tail
-	once      sync.Once
 	found     chan struct{} // closed when both addresses are known
 	line      []byte
 	addr, ops string
@@ -67,7 +66,7 @@ func (r *addressReader) Write(p []byte) (int, error) {
 			r.ops = entry.Address
 		}
 		if r.addr != "" && r.ops != "" {
-			r.once.Do(func() { close(r.found) })
+			close(r.found)
 			return len(p), nil
 		}
 	}
@@ -91,6 +90,7 @@ func (f *swarmFlags) startLocal(ctx context.Context, program string) (*local, er
 	o := &f.options
 	o.URL, o.Origin, o.Died = "http://"+l.said.addr, swarmOrigin, l.exited
 	o.Server.PID, o.Server.Ops = l.process.Pid, "http://"+l.said.ops
+	o.Progress("signing tokens", swarm.Counts{})
 	l.giveTokens(f)
 	return l, nil
 }
@@ -115,7 +115,7 @@ func (l *local) giveTokens(f *swarmFlags) {
 
 // startServer starts `vigil serve` as in production, but for its store, for limits that would be in the way, and for Google.
 func (l *local) startServer(ctx context.Context, f *swarmFlags, program string) error {
-	cmd := pinned(ctx, f.serverCPUs, program, append([]string{"serve"}, f.serve...)...)
+	cmd := on(ctx, f.serverCPUs, program, append([]string{"serve"}, f.serve...)...)
 	cmd.Env = append([]string{
 		"STORE=memory", "ADDR=127.0.0.1:0", "OPS_ADDR=127.0.0.1:0", "PPROF=true", "RATE_LIMITS=off", "ALLOWED_ORIGINS=" + swarmOrigin,
 	}, l.google.Environ()...)
@@ -167,8 +167,15 @@ func (l *local) awaitReady(ctx context.Context) error {
 	}
 }
 
-// asked is what the stand-in has been asked.
-func (l *local) asked() any { return l.google.Asked() }
+// lastWords tells, if the server has ended by itself, what it has said.
+func (l *local) lastWords() error {
+	select {
+	case <-l.exited:
+		return fmt.Errorf("its last words:\n%s", &l.said)
+	default:
+		return nil
+	}
+}
 
 // close ends the server, the stand-in and their files.
 func (l *local) close() {

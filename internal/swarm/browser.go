@@ -139,10 +139,11 @@ func (b *browser) visit() {
 	b.leave(reason, err)
 }
 
-// stay returns how the visit has ended; reason is that of the last frame, if there was one.
+// stay returns how the visit has ended, without an error if nothing more was to be done; reason is that of the last frame, if there was
+// one.
 func (b *browser) stay(ctx context.Context) (reason string, err error) {
 	w := b.worker
-	if err := b.enter(ctx); err != nil {
+	if err := b.enter(ctx); err != nil || w.enrolling.Load() {
 		return "", err
 	}
 	began := time.Now()
@@ -182,6 +183,7 @@ func (b *browser) enter(ctx context.Context) error {
 		return err
 	}
 	b.worker.spans.record(Register, began)
+	b.worker.count(func(c *Counts) { c.Registered++ })
 	b.mu.Lock()
 	b.registered = true
 	b.mu.Unlock()
@@ -288,7 +290,7 @@ func (b *browser) leave(reason string, err error) {
 		}
 	}
 	b.client, b.ready, b.waiting, b.answerBy, b.actAt = nil, false, 0, time.Time{}, time.Time{}
-	if b.worker.ctx.Err() != nil {
+	if err == nil || b.worker.ctx.Err() != nil {
 		return // the worker has ended it
 	}
 	b.worker.noteEnd(err)

@@ -13,7 +13,8 @@ type do string
 
 const (
 	doPlan   do = "plan"   // take the plan
-	doBegin  do = "begin"  // have the browsers come
+	doEnroll do = "enroll" // have the browsers begin their sessions, and nothing else
+	doBegin  do = "begin"  // have them come
 	doSteady do = "steady" // they have come: measure pings from now on
 	doCount  do = "count"
 	doToken  do = "token"  // a new one for a browser
@@ -34,10 +35,11 @@ type news struct {
 
 // Counts is what has happened to browsers since the start.
 type Counts struct {
-	Connected     int `json:"connected"` // have been ready at least once
-	Failed        int `json:"failed"`    // have given up without that
-	Open          int `json:"open"`      // are ready now
-	Sent          int `json:"sent"`      // text frames
+	Registered    int `json:"registered"` // sessions begun
+	Connected     int `json:"connected"`  // have been ready at least once
+	Failed        int `json:"failed"`     // have given up without that
+	Open          int `json:"open"`       // are ready now
+	Sent          int `json:"sent"`       // text frames
 	Received      int `json:"received"`
 	Pings         int `json:"pings"`
 	Pongs         int `json:"pongs"`
@@ -48,6 +50,7 @@ type Counts struct {
 }
 
 func (c *Counts) add(other Counts) {
+	c.Registered += other.Registered
 	c.Connected += other.Connected
 	c.Failed += other.Failed
 	c.Open += other.Open

@@ -57,11 +57,12 @@ type Latency struct {
 // Usage is what the server took: before there was any connection, and in the steady time.
 type Usage struct {
 	PID              int      `json:"pid"`
-	BaselineResident int64    `json:"baselineResident"` // bytes
-	BaselineCPU      float64  `json:"baselineCpu"`      // seconds in a second
-	Resident         int64    `json:"resident"`         // bytes
-	CPU              float64  `json:"cpu"`              // seconds, those of the baseline taken off
-	Collected        bool     `json:"collected"`        // memory was read after a forced garbage collection
+	BaselineResident int64    `json:"baselineResident"`           // bytes
+	BaselineCPU      float64  `json:"baselineCpu"`                // seconds in a second
+	EnrolledResident *int64   `json:"enrolledResident,omitempty"` // bytes, with all sessions begun and no socket
+	Resident         int64    `json:"resident"`                   // bytes
+	CPU              float64  `json:"cpu"`                        // seconds, those of the baseline taken off
+	Collected        bool     `json:"collected"`                  // memory was read after a forced garbage collection
 	PerConnection    PerUnit  `json:"perConnection"`
 	Pings            int      `json:"pings"`                // answered in the steady time
 	CPUPerPing       *float64 `json:"cpuPerPing,omitempty"` // microseconds; everything else that was done for a connection is in it
@@ -69,8 +70,9 @@ type Usage struct {
 
 // PerUnit is what one connection took.
 type PerUnit struct {
-	Resident float64 `json:"resident"` // bytes
-	CPU      float64 `json:"cpu"`      // microseconds in a second
+	Resident float64  `json:"resident"`         // bytes, its session included
+	Socket   *float64 `json:"socket,omitempty"` // bytes, without what the session had taken before
+	CPU      float64  `json:"cpu"`              // microseconds in a second
 }
 
 // Clients is what the workers took in the steady time.
@@ -170,8 +172,12 @@ func (r *Report) printServer(row func(...any)) {
 		if s.Collected {
 			how = "after a garbage collection"
 		}
-		row("server's memory", fmt.Sprintf("%s, %s without connections, %s; %.1f KB per connection",
-			megabytes(s.Resident), megabytes(s.BaselineResident), how, s.PerConnection.Resident/1000))
+		memory := fmt.Sprintf("%s, %s without connections, %s; %.1f KB per connection",
+			megabytes(s.Resident), megabytes(s.BaselineResident), how, s.PerConnection.Resident/1000)
+		if s.PerConnection.Socket != nil {
+			memory += fmt.Sprintf(", %.1f KB of it for the socket", *s.PerConnection.Socket/1000)
+		}
+		row("server's memory", memory)
 		cpu := fmt.Sprintf("%.2f s in %.1f s; %.2f µs per connection and second", s.CPU, r.Seconds[string(steady)], s.PerConnection.CPU)
 		if s.CPUPerPing != nil {
 			cpu += fmt.Sprintf(", %.1f µs per ping", *s.CPUPerPing)

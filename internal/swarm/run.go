@@ -18,6 +18,7 @@ type Options struct {
 	Revoke    int              // users to revoke one after the other, once that is over
 	Mass      bool             // and then everybody at once
 	Collect   bool             // force a garbage collection before the server's memory is read
+	Enroll    bool             // begin all sessions before the first socket, and read the server's memory in between
 	Server    Server
 	// Renew returns another token for a browser, by number. It is called only if the plan says that there are any.
 	Renew func(browser int) string
@@ -32,6 +33,7 @@ type Options struct {
 const (
 	progressEvery = 250 * time.Millisecond // how often workers are asked
 	arriveTimeout = 30 * time.Second       // after the last browser has set out
+	revokeEvery   = 50 * time.Millisecond  // so that timers have some time to be late in
 	massTimeout   = 60 * time.Second
 	massEvery     = 20 * time.Millisecond
 	baselineTime  = 2 * time.Second // without connections
@@ -62,15 +64,14 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	if err == nil {
 		r.fleet, err = launch(watched, o.Plan, o.Processes, o.Command, o.Renew)
 	}
-	if err != nil {
-		return r.report, err
+	if err == nil {
+		defer r.fleet.close()
+		err = errors.Join(r.measure(watched), r.finish(context.WithoutCancel(ctx)))
 	}
-	defer r.fleet.close()
-	err = r.measure(watched)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		r.report.Interrupted, err = true, nil
 	}
-	return r.report, errors.Join(err, r.finish(context.WithoutCancel(ctx)))
+	return r.report, err
 }
 
 // run is one under way.
@@ -83,14 +84,21 @@ type run struct {
 // measure goes through the parts of a run.
 func (r *run) measure(ctx context.Context) error {
 	for _, part := range []struct {
-		name phase
-		do   func(context.Context) error
-	}{{connecting, r.connect}, {steady, r.hold}, {revoking, r.revoke}, {mass, r.massRevoke}} {
+		name   phase
+		wanted bool
+		do     func(context.Context) error
+	}{
+		{"enrolling", r.Enroll, r.enroll}, {connecting, true, r.connect}, {steady, true, r.hold},
+		{revoking, r.Revoke > 0, r.revoke}, {mass, r.Mass, r.massRevoke},
+	} {
+		if !part.wanted {
+			continue
+		}
 		began := time.Now()
 		if err := part.do(ctx); err != nil {
 			return err
 		}
-		if _, known := r.report.Seconds[string(part.name)]; !known {
+		if part.name != steady { // which has noted the time that was measured, and goes on for longer
 			r.report.Seconds[string(part.name)] = time.Since(began).Seconds()
 		}
 	}
@@ -132,13 +140,34 @@ func (r *run) collect(ctx context.Context) error {
 	return r.Server.Collect(ctx)
 }
 
+// enroll has the browsers begin their sessions, and reads what these take alone.
+func (r *run) enroll(ctx context.Context) error {
+	if _, _, err := r.fleet.all(ctx, order{Do: doEnroll}); err != nil {
+		return err
+	}
+	err := r.until(ctx, "beginning sessions", r.ramp(), progressEvery, func(c Counts) bool { return c.Registered+c.Failed >= r.Browsers })
+	if err != nil || r.report.Server == nil {
+		return err
+	}
+	if err := r.collect(ctx); err != nil {
+		return err
+	}
+	resident, err := r.Server.Settled(ctx)
+	r.report.Server.EnrolledResident = &resident
+	return err
+}
+
+// ramp is how long browsers may take to be there.
+func (r *run) ramp() time.Duration {
+	return time.Duration(float64(r.Browsers)/r.Rate*float64(time.Second)) + arriveTimeout
+}
+
 // connect has the browsers come, and waits until each is there or has given up.
 func (r *run) connect(ctx context.Context) error {
 	if _, _, err := r.fleet.all(ctx, order{Do: doBegin}); err != nil {
 		return err
 	}
-	ramp := time.Duration(float64(r.Browsers) / r.Rate * float64(time.Second))
-	return r.until(ctx, "connecting", ramp+arriveTimeout, progressEvery, func(c Counts) bool { return c.Connected+c.Failed >= r.Browsers })
+	return r.until(ctx, "connecting", r.ramp(), progressEvery, func(c Counts) bool { return c.Connected+c.Failed >= r.Browsers })
 }
 
 // until asks for counts again and again, until they are as they should be or the time is over.
@@ -225,6 +254,10 @@ func (r *run) usage(ctx context.Context, spent, in time.Duration, open, pings in
 		u.PerConnection = PerUnit{
 			Resident: float64(resident-u.BaselineResident) / float64(open), CPU: u.CPU * 1e6 / float64(open) / in.Seconds(),
 		}
+		if u.EnrolledResident != nil {
+			socket := float64(resident-*u.EnrolledResident) / float64(open)
+			u.PerConnection.Socket = &socket
+		}
 	}
 	if pings > 0 {
 		each := u.CPU * 1e6 / float64(pings)
@@ -235,15 +268,16 @@ func (r *run) usage(ctx context.Context, spent, in time.Duration, open, pings in
 
 // revoke has users revoked one after the other.
 func (r *run) revoke(ctx context.Context) error {
-	if r.Revoke == 0 {
-		return nil
-	}
 	admin, err := r.admin(ctx)
 	if err != nil {
 		return err
 	}
 	r.report.Revocations = &Revocations{}
+	began := time.Now()
 	for i := range min(r.Revoke, r.Browsers) {
+		if err := wait(ctx, time.Until(began.Add(time.Duration(i)*revokeEvery))); err != nil {
+			return err
+		}
 		closed, err := r.fleet.revoke(ctx, i*r.Browsers/min(r.Revoke, r.Browsers), admin)
 		if err != nil {
 			return err
@@ -259,9 +293,6 @@ func (r *run) revoke(ctx context.Context) error {
 
 // massRevoke has everybody revoked at once.
 func (r *run) massRevoke(ctx context.Context) error {
-	if !r.Mass {
-		return nil
-	}
 	admin, err := r.admin(ctx)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vigilhq/vigil/internal/live"
@@ -35,6 +36,7 @@ type worker struct {
 	running   sync.WaitGroup
 	spans     *spans
 	browsers  []*browser
+	enrolling atomic.Bool // browsers begin their sessions only
 
 	writing sync.Mutex // guards out
 	out     *json.Encoder
@@ -89,13 +91,10 @@ func (w *worker) follow(o order) news {
 	switch o.Do { //nolint:exhaustive // Work has the others
 	case doPlan:
 		w.take(*o.Plan)
-	case doBegin:
+	case doEnroll, doBegin:
+		w.enrolling.Store(o.Do == doEnroll)
 		w.spans.enter(connecting)
-		for i, b := range w.browsers {
-			b.mu.Lock()
-			b.come(time.Duration(float64(i) / w.plan.Rate * float64(time.Second)))
-			b.mu.Unlock()
-		}
+		w.summon()
 	case doSteady:
 		for _, b := range w.browsers {
 			b.source.http.CloseIdleConnections() // they would count as the sockets'
@@ -115,6 +114,17 @@ func (w *worker) follow(o order) news {
 	}
 	reply.Counts = w.counted()
 	return reply
+}
+
+// summon has browsers come, one after the other.
+func (w *worker) summon() {
+	for i, b := range w.browsers {
+		b.mu.Lock()
+		if !b.over {
+			b.come(time.Duration(float64(i) / w.plan.Rate * float64(time.Second)))
+		}
+		b.mu.Unlock()
+	}
 }
 
 // take takes the plan, and makes the browsers, of which none has come yet.
