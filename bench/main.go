@@ -35,13 +35,14 @@ type sizes struct {
 	users      int           // who take turns at the check
 	warm, load time.Duration // of the check
 	sockets    int
+	revoke     int           // users, one after the other
 	heartbeat  time.Duration // interval, and how long heartbeats are counted
 	goBench    string        // -test.benchtime
 }
 
 var (
-	full  = sizes{users: 2000, warm: time.Second, load: 5 * time.Second, sockets: 15_000, heartbeat: 10 * time.Second, goBench: "1s"}
-	quick = sizes{users: 200, warm: 100 * time.Millisecond, load: 400 * time.Millisecond, sockets: 100, heartbeat: time.Second, goBench: "1000x"}
+	full  = sizes{users: 2000, warm: time.Second, load: 5 * time.Second, sockets: 15_000, revoke: 100, heartbeat: 10 * time.Second, goBench: "1s"}
+	quick = sizes{users: 200, warm: 100 * time.Millisecond, load: 400 * time.Millisecond, sockets: 100, revoke: 20, heartbeat: time.Second, goBench: "1000x"}
 )
 
 // options are what the command line says.

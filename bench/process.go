@@ -9,12 +9,10 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
+	"github.com/vigilhq/vigil/internal/swarm"
 	"github.com/vigilhq/vigil/internal/tied"
 )
 
@@ -178,32 +176,8 @@ func freePort() string {
 	return listener.Addr().String()
 }
 
-// proc is a file or folder of the kernel's about the server.
-func (s *server) proc(name string) string {
-	return filepath.Join("/proc", strconv.Itoa(s.cmd.Process.Pid), name)
-}
-
-// cpu is what the server has taken so far, to the nanosecond: the sum over its threads, of which a Go program ends none at rest.
-func (s *server) cpu() (time.Duration, error) {
-	threads, err := filepath.Glob(s.proc("task/*/schedstat"))
-	if err != nil || len(threads) == 0 {
-		return 0, fmt.Errorf("no schedstat of %s: benchmarks need Linux (%w)", s.name, err)
-	}
-	var sum time.Duration
-	for _, thread := range threads {
-		text, err := os.ReadFile(thread)
-		if err != nil {
-			continue // it has ended
-		}
-		onCPU, _, _ := strings.Cut(string(text), " ")
-		ns, err := strconv.ParseInt(onCPU, 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		sum += time.Duration(ns)
-	}
-	return sum, nil
-}
+// cpu is what the server has taken so far.
+func (s *server) cpu() (time.Duration, error) { return swarm.Server{PID: s.cmd.Process.Pid}.CPU() }
 
 // profile fetches one of the server's profiles.
 func (s *server) profile(ctx context.Context, name string) ([]byte, error) {

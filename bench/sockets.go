@@ -15,8 +15,6 @@ import (
 const (
 	// arrivals are how many browsers begin in a second.
 	arrivals = "1500"
-	// revocations are how many users are revoked one after the other in a round.
-	revocations = "100"
 	// enough of the sockets have to be there to the end for a figure to be one of them.
 	enough = 0.99
 )
@@ -28,7 +26,7 @@ func (b *bench) sockets(ctx context.Context, round int) error {
 	var vigil, tuned swarm.Report
 	steps := []func() error{
 		func() (err error) {
-			vigil, err = b.swarm(ctx, n, "--revoke", revocations, "--mass")
+			vigil, err = b.swarm(ctx, n, "--enroll", "--mass", "--revoke", strconv.Itoa(b.sizes.revoke))
 			return err
 		},
 		func() (err error) {
