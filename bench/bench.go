@@ -11,9 +11,11 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vigilhq/vigil/internal/localgoogle"
+	"github.com/vigilhq/vigil/internal/swarm"
 )
 
 const (
@@ -27,7 +29,9 @@ type bench struct {
 	results
 	dir      string // temporary
 	google   *localgoogle.Server
+	signed   []string // tokens
 	pinned   bool
+	latest   swarm.Report // of Vigil with all sockets, in this round
 	progress io.Writer
 	began    time.Time
 }
@@ -44,6 +48,7 @@ var parts = []part{
 	{"admit", (*bench).admit, nil},
 	{"check", (*bench).checks, (*bench).explainCheck},
 	{"sockets", (*bench).sockets, nil},
+	{"growth", (*bench).growth, nil},
 }
 
 func partNames() []string {
@@ -72,6 +77,7 @@ func measure(ctx context.Context, o options, progress io.Writer) (results, error
 		return results{}, err
 	}
 	defer b.google.Close()
+	b.sign() // on all cores
 	b.pin(ctx)
 	for round := range o.rounds {
 		for _, p := range parts {
@@ -134,13 +140,26 @@ func (b *bench) say(form string, args ...any) {
 	_, _ = fmt.Fprintf(b.progress, "%4.0fs  %s\n", time.Since(b.began).Seconds(), fmt.Sprintf(form, args...))
 }
 
-// tokens are those of so many users, each signed in once.
-func (b *bench) tokens(prefix string, n int) []string {
-	uids := make([]string, n)
+// sign has as many users sign in as any part has use for. It takes most of a millisecond for each.
+func (b *bench) sign() {
+	uids := make([]string, max(b.sizes.users, b.sizes.sockets, warmSockets))
 	for i := range uids {
-		uids[i] = prefix + strconv.Itoa(i)
+		uids[i] = "user" + strconv.Itoa(i)
 	}
-	return b.google.Tokens(uids, nil)
+	b.signed = b.google.Tokens(uids, nil)
+}
+
+// tokens are those of so many users, each signed in once.
+func (b *bench) tokens(n int) []string { return b.signed[:n] }
+
+// tokenFile writes them for whoever reads them from a file.
+func (b *bench) tokenFile(tokens []string) (string, error) {
+	file, err := os.CreateTemp(b.dir, "tokens-*") // for the owner alone
+	if err != nil {
+		return "", err
+	}
+	_, err = file.WriteString(strings.Join(tokens, "\n"))
+	return file.Name(), errors.Join(err, file.Close())
 }
 
 var errNothing = errors.New("nothing was measured")

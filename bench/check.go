@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -41,7 +39,7 @@ func (b *bench) checks(ctx context.Context, round int) error {
 
 // check is the throughput of one server.
 func (b *bench) check(ctx context.Context, name string) (float64, error) {
-	tokens := b.tokens("user", b.sizes.users)
+	tokens := b.tokens(b.sizes.users)
 	s, err := b.checker(ctx, name, tokens)
 	if err != nil {
 		return 0, err
@@ -94,12 +92,6 @@ func (b *bench) load(ctx context.Context, s *server, tokens string, d time.Durat
 		return loaded{}, fmt.Errorf("load on %s printed %q (%w)", s.name, &stdout, err)
 	}
 	return done, nil
-}
-
-// tokenFile writes tokens for whoever reads them from a file.
-func (b *bench) tokenFile(tokens []string) (string, error) {
-	file := filepath.Join(b.dir, "tokens")
-	return file, os.WriteFile(file, []byte(strings.Join(tokens, "\n")), 0o600)
 }
 
 // checker starts a server that knows the tokens' users.

@@ -20,7 +20,7 @@ func (r *results) missed(part string) bool {
 
 // explainCheck keeps where Vigil's time goes at the check, in a round that is not counted.
 func (b *bench) explainCheck(ctx context.Context) error {
-	tokens := b.tokens("user", b.sizes.users)
+	tokens := b.tokens(b.sizes.users)
 	file, err := b.tokenFile(tokens)
 	if err != nil {
 		return err

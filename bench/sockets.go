@@ -15,68 +15,83 @@ import (
 const (
 	// arrivals are how many browsers begin in a second.
 	arrivals = "1500"
+	// warmSockets come and go before anything is read, so that what a server needs once does not count as theirs.
+	warmSockets = 200
 	// enough of the sockets have to be there to the end for a figure to be one of them.
 	enough = 0.99
 )
 
-// sockets measures what an idle socket costs, Vigil's and the plain servers', how fast Vigil's are closed, and what becomes of the
-// cost as they grow more.
+// sockets measures what an idle socket costs, Vigil's and the plain servers', and how fast Vigil's are closed.
 func (b *bench) sockets(ctx context.Context, round int) error {
 	n := b.sizes.sockets
-	var vigil, tuned swarm.Report
-	steps := []func() error{
-		func() (err error) {
-			vigil, err = b.swarm(ctx, n, "--enroll", "--mass", "--revoke", strconv.Itoa(b.sizes.revoke))
-			return err
-		},
-		func() (err error) {
-			tuned, err = b.plainSwarm(ctx, "gorilla-tuned", n)
-			return err
-		},
-	}
+	costs := make(map[string]swarm.Report)
+	names := []string{"vigil", "gorilla-tuned"}
 	if round == 0 {
-		steps = append(steps, func() error {
-			plain, err := b.plainSwarm(ctx, "gorilla", n)
-			b.addCost("gorilla with its defaults", plain)
-			return err
-		})
+		names = append(names, "gorilla") // to know where the other has its advantage from
 	}
-	for i := range steps {
-		if err := steps[(i+round)%len(steps)](); err != nil {
+	for i := range names {
+		name := names[(i+round)%len(names)]
+		r, err := b.cost(ctx, name, n)
+		if err != nil {
 			return err
 		}
+		costs[name] = r
+		b.add("sockets: bytes per socket of "+name, r.Server.PerConnection.Resident)
+		b.add("sockets: µs of CPU per heartbeat of "+name, *r.Server.CPUPerPing)
+		b.add("sockets: part of the other core that the browsers of "+name+" took", r.Clients.CPU/r.Seconds["steady"])
 	}
-	b.addCost("vigil", vigil)
-	b.addCost("tuned gorilla", tuned)
-	// 	b.add("sockets: bytes per socket of vigil without what its session takes", *vigil.Server.PerConnection.Socket)
-	b.add("memory", vigil.Server.PerConnection.Resident/tuned.Server.PerConnection.Resident)
-	b.add("heartbeat", *vigil.Server.CPUPerPing / *tuned.Server.CPUPerPing)
-	b.addCloses(vigil)
-	return b.growth(ctx, round, vigil)
+	vigil, tuned := costs["vigil"].Server, costs["gorilla-tuned"].Server
+	b.add("sockets: bytes per socket of vigil without what its session takes", *vigil.PerConnection.Socket)
+	b.add("memory", vigil.PerConnection.Resident/tuned.PerConnection.Resident)
+	b.add("heartbeat", *vigil.CPUPerPing / *tuned.CPUPerPing)
+	b.latest = costs["vigil"]
+	return b.closes(ctx, n)
 }
 
-// addCost keeps what one socket took.
-func (b *bench) addCost(name string, r swarm.Report) {
-	if r.Server == nil || r.Server.CPUPerPing == nil {
-		return
+// cost has browsers come to a fresh server of one kind.
+func (b *bench) cost(ctx context.Context, name string, n int) (swarm.Report, error) {
+	s, err := b.socketServer(ctx, name)
+	if err != nil {
+		return swarm.Report{}, err
 	}
-	b.add("sockets: bytes per socket of "+name, r.Server.PerConnection.Resident)
-	b.add("sockets: µs of CPU per heartbeat of "+name, *r.Server.CPUPerPing)
-	b.add("sockets: part of the other core that the browsers of "+name+" took", r.Clients.CPU/r.Seconds["steady"])
+	defer s.stop()
+	if _, err := b.browsers(ctx, s, min(n, warmSockets), "--duration", "1s"); err != nil {
+		return swarm.Report{}, err
+	}
+	flags := []string{"--duration", b.sizes.heartbeat.String()}
+	if name == "vigil" {
+		flags = append(flags, "--enroll")
+	}
+	return b.browsers(ctx, s, n, flags...)
 }
 
-// addCloses keeps how long closes took.
-func (b *bench) addCloses(r swarm.Report) {
+func (b *bench) socketServer(ctx context.Context, name string) (*server, error) {
+	if name == "vigil" {
+		return b.vigil(ctx, "RATE_LIMITS=off", "WS_HEARTBEAT_INTERVAL="+b.sizes.heartbeat.String())
+	}
+	return b.baseline(ctx, name)
+}
+
+// closes measures how long it takes until those are gone who are to go: single users, and then all.
+func (b *bench) closes(ctx context.Context, n int) error {
+	r, err := b.swarm(ctx, n, "--rate", arrivals, "--idle", "--duration", "1s", "--revoke", strconv.Itoa(b.sizes.revoke), "--mass")
+	if err != nil {
+		return err
+	}
+	if r.Mass == nil || r.Mass.Left > 0 || r.Revocations == nil || r.Revocations.Closed < r.Revocations.Asked {
+		return fmt.Errorf("not all were closed: %+v of single users, %+v of all", r.Revocations, r.Mass)
+	}
 	one := r.Latencies[swarm.Revoke]
 	b.add("revoke", one.P99-one.Lateness.P99)
 	b.add("sockets: ms from a revocation to the close, p50", one.P50)
 	b.add("sockets: ms from a revocation to the close, p99", one.P99)
 	b.add("sockets: ms that a timer was late meanwhile, p99", one.Lateness.P99)
 	b.add("mass-close", r.Mass.Seconds)
+	return nil
 }
 
-// growth compares what a socket costs among few, many, and in two processes.
-func (b *bench) growth(ctx context.Context, round int, full swarm.Report) error {
+// growth compares what a socket costs among few, among many, and in two processes.
+func (b *bench) growth(ctx context.Context, _ int) error {
 	n := b.sizes.sockets
 	var memory, cpu []float64
 	add := func(name string, reports ...swarm.Report) {
@@ -89,9 +104,13 @@ func (b *bench) growth(ctx context.Context, round int, full swarm.Report) error 
 		b.add("growth: bytes per socket, "+name, bytes)
 		b.add("growth: µs of CPU per heartbeat, "+name, each)
 	}
-	add(strconv.Itoa(n), full)
-	for _, size := range []int{n / 15, n / 3} {
-		r, err := b.swarm(ctx, size)
+	sizes := []int{n / 15, n / 3, n}
+	if b.latest.Server != nil {
+		add(strconv.Itoa(n), b.latest) // of this round
+		sizes = sizes[:2]
+	}
+	for _, size := range sizes {
+		r, err := b.cost(ctx, "vigil", size)
 		if err != nil {
 			return err
 		}
@@ -101,7 +120,7 @@ func (b *bench) growth(ctx context.Context, round int, full swarm.Report) error 
 	group, pairCtx := errgroup.WithContext(ctx)
 	for i := range pair {
 		group.Go(func() (err error) {
-			pair[i], err = b.swarm(pairCtx, n)
+			pair[i], err = b.cost(pairCtx, "vigil", n)
 			return err
 		})
 	}
@@ -114,30 +133,33 @@ func (b *bench) growth(ctx context.Context, round int, full swarm.Report) error 
 	return nil
 }
 
-// swarm has browsers come to a Vigil of their own.
-func (b *bench) swarm(ctx context.Context, n int, flags ...string) (swarm.Report, error) {
-	flags = append(flags, "--", "--ws-heartbeat-interval", b.sizes.heartbeat.String())
-	return b.browsers(ctx, n, flags...)
-}
-
-// plainSwarm has browsers come to one of the servers that send back what they get.
-func (b *bench) plainSwarm(ctx context.Context, mode string, n int) (swarm.Report, error) {
-	s, err := b.baseline(ctx, mode)
-	if err != nil {
-		return swarm.Report{}, err
+// browsers has them come to a server, and says what became of both.
+func (b *bench) browsers(ctx context.Context, s *server, n int, flags ...string) (swarm.Report, error) {
+	flags = append(flags, "--rate", arrivals, "--idle", "--gc", "--url", "http://"+s.addr, "--ops-url", "http://"+s.ops,
+		"--pid", strconv.Itoa(s.cmd.Process.Pid), "--origin", origin)
+	if s.name == "vigil" {
+		file, err := b.tokenFile(b.tokens(n))
+		if err != nil {
+			return swarm.Report{}, err
+		}
+		flags = append(flags, "--tokens", file)
+	} else {
+		flags = append(flags, "--protocol", "plain", "--heartbeat", b.sizes.heartbeat.String())
 	}
-	defer s.stop()
-	return b.browsers(ctx, n, "--protocol", "plain", "--url", "http://"+s.addr, "--pid", strconv.Itoa(s.cmd.Process.Pid),
-		"--ops-url", "http://"+s.ops, "--heartbeat", b.sizes.heartbeat.String())
+	r, err := b.swarm(ctx, n, flags...)
+	if err == nil && (r.Server == nil || r.Server.CPUPerPing == nil) {
+		err = fmt.Errorf("sockets of %s: %w", s.name, errNothing)
+	}
+	return r, err
 }
 
-// browsers runs `vigil swarm` with what is the same for every server.
-func (b *bench) browsers(ctx context.Context, n int, flags ...string) (swarm.Report, error) {
+// swarm runs `vigil swarm`. Without a URL in the flags it has a Vigil of its own.
+func (b *bench) swarm(ctx context.Context, n int, flags ...string) (swarm.Report, error) {
 	cores := []string{"--server-cpus", serverCore, "--client-cpus", loadCore}
 	if !b.pinned {
 		cores = []string{"--server-cpus", "", "--client-cpus", ""}
 	}
-	args := append([]string{"swarm", "--browsers", strconv.Itoa(n), "--rate", arrivals, "--idle", "--duration", b.sizes.heartbeat.String(), "--gc", "--json"}, cores...)
+	args := append([]string{"swarm", "--json", "--browsers", strconv.Itoa(n)}, cores...)
 	var stdout bytes.Buffer
 	p, err := b.start(ctx, bothCores, "vigil swarm", &stdout, nil, b.program("vigil"), append(args, flags...)...)
 	if err != nil {
@@ -151,7 +173,7 @@ func (b *bench) browsers(ctx context.Context, n int, flags ...string) (swarm.Rep
 	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
 		return r, fmt.Errorf("%q of vigil swarm: %w", &stdout, err)
 	}
-	if r.Server == nil || r.Server.CPUPerPing == nil || float64(r.Alive.Clients) < enough*float64(n) {
+	if float64(r.Alive.Clients) < enough*float64(n) {
 		return r, p.failed(fmt.Sprintf("has %d of %d browsers left: %s", r.Alive.Clients, n, &stdout))
 	}
 	return r, nil
