@@ -47,8 +47,10 @@ type part struct {
 var parts = []part{
 	{"admit", (*bench).admit, nil},
 	{"check", (*bench).checks, (*bench).explainCheck},
-	{"sockets", (*bench).sockets, nil},
+	{"sockets", (*bench).sockets, (*bench).explainSockets},
 	{"growth", (*bench).growth, nil},
+	{"firestore", (*bench).firestore, nil},
+	{"deadlines", (*bench).deadlines, nil},
 }
 
 func partNames() []string {
@@ -61,8 +63,10 @@ func partNames() []string {
 
 // measure runs all rounds. Nothing that it starts is there any more when it returns.
 func measure(ctx context.Context, o options, progress io.Writer) (results, error) {
-	if o.only != "" && !slices.Contains(partNames(), o.only) {
-		return results{}, fmt.Errorf("there is no part %q", o.only)
+	for _, name := range o.only {
+		if !slices.Contains(partNames(), name) {
+			return results{}, fmt.Errorf("there is no part %q", name)
+		}
 	}
 	b := &bench{options: o, results: results{Samples: make(map[string][]float64)}, progress: progress, began: time.Now()}
 	var err error
@@ -81,7 +85,7 @@ func measure(ctx context.Context, o options, progress io.Writer) (results, error
 	b.pin(ctx)
 	for round := range o.rounds {
 		for _, p := range parts {
-			if o.only != "" && o.only != p.name {
+			if o.only != nil && !slices.Contains(o.only, p.name) {
 				continue
 			}
 			b.say("round %d of %d: %s", round+1, o.rounds, p.name)
@@ -104,8 +108,8 @@ func measure(ctx context.Context, o options, progress io.Writer) (results, error
 
 // compile makes the programs.
 func (b *bench) compile(ctx context.Context) error {
-	args := append(append([]string{"build"}, b.build...), "-o", b.dir+"/", module+"cmd/vigil", module+"bench/baseline", module+"bench/load")
-	return b.gotool(ctx, args...)
+	return b.gotool(ctx, slices.Concat([]string{"build"}, b.build,
+		[]string{"-o", b.dir + "/", module + "cmd/vigil", module + "bench/baseline", module + "bench/load"})...)
 }
 
 const module = "github.com/vigilhq/vigil/"

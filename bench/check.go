@@ -65,6 +65,9 @@ func (b *bench) check(ctx context.Context, name string) (float64, error) {
 		return 0, err
 	}
 	took := (after - before).Seconds()
+	if done.Requests == 0 || took == 0 {
+		return 0, s.failed("answers nothing")
+	}
 	b.add("check: requests per second, "+name, done.Requests/done.Seconds)
 	b.add("check: part of its core that "+name+" took", took/done.Seconds)
 	b.add("check: part of the other core that the load on "+name+" took", done.CPU)
@@ -88,8 +91,8 @@ func (b *bench) load(ctx context.Context, s *server, tokens string, d time.Durat
 		return loaded{}, s.failed(err.Error())
 	}
 	var done loaded
-	if err := json.Unmarshal(stdout.Bytes(), &done); err != nil || done.Requests == 0 {
-		return loaded{}, fmt.Errorf("load on %s printed %q (%w)", s.name, &stdout, err)
+	if err := json.Unmarshal(stdout.Bytes(), &done); err != nil {
+		return loaded{}, fmt.Errorf("%q of the load on %s: %w", &stdout, s.name, err)
 	}
 	return done, nil
 }

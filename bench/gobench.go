@@ -4,36 +4,71 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"path/filepath"
+	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // admit runs the domain's own benchmark of the warm path.
 func (b *bench) admit(ctx context.Context, _ int) error {
-	got, err := b.goBenchmark(ctx, "internal/session", "^BenchmarkAdmit$")
+	lines, err := b.goBenchmark(ctx, "internal/session", "^BenchmarkAdmit$", b.sizes.goBench)
 	if err != nil {
 		return err
 	}
-	b.add("admit/ns", got["ns/op"]/1000)
-	b.add("admit/allocs", got["allocs/op"])
+	b.add("admit/time", lines[0].value["ns/op"]/1000)
+	b.add("admit/allocs", lines[0].value["allocs/op"])
 	return nil
 }
 
-var benchLine = regexp.MustCompile(`(?m)^Benchmark\S+\s+\d+\s+(.+)$`)
+// firestore runs the hours of bench/scale, once: they are of virtual time, and the same every time.
+func (b *bench) firestore(ctx context.Context, round int) error {
+	if round > 0 {
+		return nil
+	}
+	lines, err := b.goBenchmark(ctx, "bench/scale", "^BenchmarkFirestoreHour$", "1x")
+	if err != nil {
+		return err
+	}
+	got := lines[0].value
+	b.add("firestore/active", got["active-writes/session-hour"])
+	b.add("firestore/idle", got["idle-writes/session-hour"])
+	b.add("firestore/reads", got["reads/session-hour"])
+	b.add("firestore/lookups", got["lookups/user-hour"])
+	b.add("firestore: reads per hour with SWEEP_INTERVAL=4h", got["reads-sweep4h/session-hour"])
+	return nil
+}
 
-// goBenchmark runs one benchmark of a package on the servers' core and returns what it reports, by unit.
-func (b *bench) goBenchmark(ctx context.Context, pkg, pattern string) (map[string]float64, error) {
+// deadlines runs the benchmark of the heap that all timers are in.
+func (b *bench) deadlines(ctx context.Context, _ int) error {
+	lines, err := b.goBenchmark(ctx, "internal/live", "^BenchmarkDeadlines$", b.sizes.goBench)
+	for _, line := range lines {
+		_, what, _ := strings.Cut(line.name, "/")
+		b.add("deadlines: ns for one of 60,000, "+strings.ReplaceAll(what, "_", " "), line.value["ns/op"])
+	}
+	return err
+}
+
+// benchmark is a line that a benchmark of Go's has printed.
+type benchmark struct {
+	name  string
+	value map[string]float64 // by unit
+}
+
+var benchLine = regexp.MustCompile(`(?m)^(Benchmark\S+?)(?:-\d+)?[ \t]+\d+[ \t]+(.+)$`)
+
+// goBenchmark runs a benchmark of a package on the servers' core. There is at least one line without an error.
+func (b *bench) goBenchmark(ctx context.Context, pkg, pattern, benchtime string) ([]benchmark, error) {
 	program := b.program(strings.ReplaceAll(pkg, "/", "-") + ".test")
-	if matches, _ := filepath.Glob(program); matches == nil {
-		if err := b.gotool(ctx, "test", "-c", "-o", program, module+pkg); err != nil {
+	if _, err := os.Stat(program); err != nil {
+		if err := b.gotool(ctx, slices.Concat([]string{"test"}, b.build, []string{"-c", "-o", program, module + pkg})...); err != nil {
 			return nil, err
 		}
 	}
 	var stdout bytes.Buffer
-	p, err := b.start(ctx, serverCore, pattern, &stdout, nil, program,
-		"-test.run", "^$", "-test.bench", pattern, "-test.benchmem", "-test.benchtime", b.sizes.goBench)
+	p, err := b.start(ctx, serverCore, pattern+" of "+pkg, &stdout, nil, program,
+		"-test.run", "^$", "-test.bench", pattern, "-test.benchmem", "-test.benchtime", benchtime)
 	if err != nil {
 		return nil, err
 	}
@@ -41,17 +76,18 @@ func (b *bench) goBenchmark(ctx context.Context, pkg, pattern string) (map[strin
 	if err := p.wait(ctx); err != nil {
 		return nil, err
 	}
-	line := benchLine.FindSubmatch(stdout.Bytes())
-	if line == nil {
-		return nil, fmt.Errorf("%s in %s: %w\n%s", pattern, pkg, errNothing, &stdout)
-	}
-	got := make(map[string]float64)
-	for fields := strings.Fields(string(line[1])); len(fields) >= 2; fields = fields[2:] {
-		value, err := strconv.ParseFloat(fields[0], 64)
-		if err != nil {
-			return nil, err
+	var lines []benchmark
+	for _, match := range benchLine.FindAllStringSubmatch(stdout.String(), -1) {
+		line := benchmark{match[1], make(map[string]float64)}
+		for fields := strings.Fields(match[2]); len(fields) >= 2; fields = fields[2:] {
+			if line.value[fields[1]], err = strconv.ParseFloat(fields[0], 64); err != nil {
+				return nil, fmt.Errorf("%q: %w", match[0], err)
+			}
 		}
-		got[fields[1]] = value
+		lines = append(lines, line)
 	}
-	return got, nil
+	if len(lines) == 0 {
+		return nil, fmt.Errorf("%s: %w\n%s", p.name, errNothing, &stdout)
+	}
+	return lines, nil
 }

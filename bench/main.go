@@ -42,16 +42,16 @@ type sizes struct {
 
 var (
 	full  = sizes{users: 2000, warm: time.Second, load: 5 * time.Second, sockets: 15_000, revoke: 100, heartbeat: 10 * time.Second, goBench: "1s"}
-	quick = sizes{users: 200, warm: 100 * time.Millisecond, load: 400 * time.Millisecond, sockets: 100, revoke: 20, heartbeat: time.Second, goBench: "1000x"}
+	quick = sizes{users: 200, warm: 100 * time.Millisecond, load: time.Second, sockets: 100, revoke: 20, heartbeat: time.Second, goBench: "1000x"}
 )
 
 // options are what the command line says.
 type options struct {
 	sizes
 	rounds   int
-	only     string // a part
-	document string // where the table goes; empty: nowhere
-	raw      string // where the samples go; empty: nowhere
+	only     []string // parts; empty: all
+	document string   // where the table goes; empty: nowhere
+	raw      string   // where the samples go; empty: nowhere
 	build    []string
 }
 
@@ -60,15 +60,21 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	o := options{sizes: full}
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds")
 	sockets := flags.Int("sockets", 0, fmt.Sprintf("sockets on one server (default %d)", full.sockets))
-	flags.StringVar(&o.only, "only", "", "measure one part alone: "+strings.Join(partNames(), ", "))
+	only := flags.String("only", "", "measure some parts alone, separated by commas: "+strings.Join(partNames(), ", "))
 	small := flags.Bool("quick", false, "small numbers, which show that everything runs and nothing else")
-	flags.StringVar(&o.document, "document", "", "Markdown file to put the tables into, between its markers")
+	flags.StringVar(&o.document, "document", "", "Markdown file to put the tables of a full run into, between its markers")
 	flags.StringVar(&o.raw, "raw", "", "file for every sample, as JSON")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *small {
 		o.sizes = quick
+	}
+	if *only != "" {
+		o.only = strings.Split(*only, ",")
+	}
+	if *small || *only != "" {
+		o.document = ""
 	}
 	if *sockets > 0 {
 		o.sockets = *sockets

@@ -65,6 +65,15 @@ func (p *process) stop() {
 	_ = os.Remove(p.stderr.Name())
 }
 
+func (p *process) ended() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
+}
+
 // wait returns when the process has ended by itself, with an error unless all went well.
 func (p *process) wait(ctx context.Context) error {
 	select {
@@ -125,10 +134,8 @@ func (s *server) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	err := poll(ctx, func() (bool, error) {
-		select {
-		case <-s.exited:
+		if s.ended() {
 			return false, s.failed("has ended")
-		default:
 		}
 		for _, address := range []string{s.addr, s.ops} {
 			c, err := new(net.Dialer).DialContext(ctx, "tcp", address)

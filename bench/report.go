@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -64,26 +66,45 @@ func replace(file, text string) error {
 
 func (r *results) markdown(o options) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%d rounds, %d sockets, %s\n\n", o.rounds, o.sockets, runtime.Version())
-	out.WriteString("| what | target | aim | median | range | |\n|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&out, "%d rounds, %d sockets, %s.\n\n", o.rounds, o.sockets, runtime.Version())
+	out.WriteString("| what | at least | aim | median | range | reached | part |\n|---|---|---|---|---|---|---|\n")
 	for _, f := range figures {
 		samples := r.Samples[f.key]
 		if len(samples) == 0 {
 			continue
 		}
-		fmt.Fprintf(&out, "| %s | %s | %s | %s | %.3g – %.3g | %s |\n", f.what, f.bound(f.target), f.bound(f.aim),
-			f.format(median(samples)), slices.Min(samples), slices.Max(samples), f.verdict(median(samples)))
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s | `%s` |\n", f.what, f.bound(f.target), f.bound(f.aim),
+			f.format(median(samples)), span(samples), f.verdict(median(samples)), f.part)
 	}
-	out.WriteString("\nBehind them:\n\n| | median | range |\n|---|---|---|\n")
+	out.WriteString("\nWhat these are made of:\n\n| | median | range |\n|---|---|---|\n")
 	for _, key := range slices.Sorted(maps.Keys(r.Samples)) {
 		if slices.ContainsFunc(figures, func(f figure) bool { return f.key == key }) {
 			continue
 		}
-		samples := r.Samples[key]
-		fmt.Fprintf(&out, "| %s | %.4g | %.4g – %.4g |\n", key, median(samples), slices.Min(samples), slices.Max(samples))
+		fmt.Fprintf(&out, "| %s | %s | %s |\n", key, number(median(r.Samples[key])), span(r.Samples[key]))
 	}
 	for _, p := range r.Profiles {
 		fmt.Fprintf(&out, "\n%s:\n\n```\n%s\n```\n", p.Title, p.Text)
 	}
 	return out.String()
+}
+
+// span is the least and the greatest of the samples, or nothing if there is one alone.
+func span(samples []float64) string {
+	if len(samples) == 1 {
+		return ""
+	}
+	return number(slices.Min(samples)) + " – " + number(slices.Max(samples))
+}
+
+// number writes three digits, and all of those before the point.
+func number(x float64) string {
+	switch size := math.Abs(x); {
+	case size >= 100:
+		return fmt.Sprintf("%.0f", x)
+	case size >= 10:
+		return fmt.Sprintf("%.1f", x)
+	default:
+		return strconv.FormatFloat(math.Round(x*1000)/1000, 'f', -1, 64)
+	}
 }
