@@ -67,7 +67,7 @@ func replace(file, text string) error {
 func (r *results) markdown(o options) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%d rounds, %d sockets, %s.\n\n", o.rounds, o.sockets, runtime.Version())
-	out.WriteString("| what | at least | aim | median | range | reached | part |\n|---|---|---|---|---|---|---|\n")
+	out.WriteString("| what | target | aim | median | range | reached | part |\n|---|---|---|---|---|---|---|\n")
 	for _, f := range figures {
 		samples := r.Samples[f.key]
 		if len(samples) == 0 {
