@@ -38,6 +38,7 @@ type swarmFlags struct {
 	options    swarm.Options
 	protocol   string
 	tokens     string // file
+	counted    bool   // the number of browsers was given
 	sources    int
 	idle       bool
 	lifetime   time.Duration
@@ -74,7 +75,7 @@ func newSwarmWorker(env environment) *cobra.Command {
 
 func (f *swarmFlags) add(cmd *cobra.Command) {
 	flags, o := cmd.Flags(), &f.options
-	flags.IntVar(&o.Browsers, "browsers", 1000, "how many browsers, each of a user of its own (with --tokens: as many as there are)")
+	flags.IntVar(&o.Browsers, "browsers", 1000, "how many browsers, each of a user of its own (default with --tokens: as many as there are)")
 	flags.Float64Var(&o.Rate, "rate", 500, "how many of them begin in a second")
 	flags.DurationVar(&o.Duration, "duration", 30*time.Second, "how long to hold them once they are there")
 	flags.DurationVar(&o.Heartbeat, "heartbeat", 0, "time between two pings of a browser (default what the server says)")
@@ -115,7 +116,7 @@ func (f *swarmFlags) check(given func(string) bool) error {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
-	o.Protocol = swarm.Protocol(f.protocol)
+	o.Protocol, f.counted = swarm.Protocol(f.protocol), given("browsers")
 	plain := o.Protocol == swarm.Plain
 	want(plain || o.Protocol == swarm.Vigil, "--protocol %q is neither vigil nor plain", f.protocol)
 	want(!o.Enroll || o.Register && !plain, "--enroll begins sessions: it goes with --register alone")
@@ -207,7 +208,7 @@ func (f *swarmFlags) run(ctx context.Context, env environment) error {
 	return errors.Join(err, report.Print(env.stdout))
 }
 
-// readTokens reads the tokens of the file, which nobody else may be able to read, and has a browser for each.
+// readTokens reads the tokens of the file, and has a browser for each, or for as many as were asked for.
 func (f *swarmFlags) readTokens() error {
 	o := &f.options
 	if o.Protocol == swarm.Plain {
@@ -224,7 +225,13 @@ func (f *swarmFlags) readTokens() error {
 	if err != nil {
 		return fmt.Errorf("--tokens: %w", err)
 	}
-	o.Browsers = len(o.Tokens)
+	if f.counted && o.Browsers > len(o.Tokens) {
+		return fmt.Errorf("--tokens: there are %d, for %d browsers", len(o.Tokens), o.Browsers)
+	}
+	if !f.counted {
+		o.Browsers = len(o.Tokens)
+	}
+	o.Tokens = o.Tokens[:o.Browsers]
 	return nil
 }
 

@@ -43,13 +43,14 @@ func NewDialer(origin string, from netip.Addr) *Dialer {
 	}
 	return &Dialer{origin, websocket.Dialer{
 		Proxy: http.ProxyFromEnvironment, NetDialContext: dialer.DialContext, HandshakeTimeout: handshakeTimeout,
-		ReadBufferSize: readBuffer, WriteBufferSize: clientBuffer, WriteBufferPool: &clientBuffers,
+		ReadBufferSize: clientReadBuffer, WriteBufferSize: clientWriteBuffer, WriteBufferPool: &clientBuffers,
 	}}
 }
 
 const (
-	handshakeTimeout = 45 * time.Second // as gorilla's own dialer
-	clientBuffer     = 2 << 10          // bytes: a frame with an ID token in it
+	handshakeTimeout  = 45 * time.Second // as gorilla's own dialer
+	clientReadBuffer  = 512              // bytes; longer frames take several reads
+	clientWriteBuffer = 2 << 10          // bytes: a frame with an ID token in it
 )
 
 // Dial opens a WebSocket to a ws or wss URL. It fails with [RefusedError] when the server answers with anything else than one.
@@ -92,10 +93,14 @@ func (e *ClosedError) Error() string { return fmt.Sprintf("closed by the server:
 func (c *Client) Read() ([]byte, error) {
 	_, data, err := c.ws.ReadMessage()
 	var closed *websocket.CloseError
-	if errors.As(err, &closed) && closed.Code != websocket.CloseAbnormalClosure { // gorilla's word for a lost connection
+	switch {
+	case !errors.As(err, &closed):
+		return data, err
+	case closed.Code == websocket.CloseAbnormalClosure: // gorilla's word for an end without a close
+		return nil, io.ErrUnexpectedEOF
+	default:
 		return nil, &ClosedError{Code: wire.CloseCode(closed.Code)}
 	}
-	return data, err
 }
 
 // Write sends a message.

@@ -204,9 +204,11 @@ func (r *run) hold(ctx context.Context) error {
 		return err
 	}
 	server, clients, began := r.cpu(), r.clientsCPU(), time.Now()
-	if err := r.until(ctx, "holding", r.Duration, progressEvery, func(Counts) bool { return false }); err != nil {
-		return err
+	stopped := r.until(ctx, "holding", r.Duration, progressEvery, func(Counts) bool { return false })
+	if stopped != nil && (ctx.Err() == nil || errors.Is(stopped, errDied)) {
+		return stopped
 	}
+	ctx = context.WithoutCancel(ctx) // an interruption ends the steady time: what it was like can still be read
 	spent, took := r.cpu()-server, time.Since(began)
 	if r.report.Server != nil {
 		r.report.Clients = &Clients{CPU: (r.clientsCPU() - clients).Seconds()}
@@ -222,7 +224,7 @@ func (r *run) hold(ctx context.Context) error {
 	} else if r.Server.Ops != "" && r.Protocol == Vigil {
 		return fmt.Errorf("sockets of the server: %w", err)
 	}
-	return r.usage(ctx, spent, took, after.Open, after.Pongs-before.Pongs)
+	return errors.Join(stopped, r.usage(ctx, spent, took, after.Open, after.Pongs-before.Pongs))
 }
 
 // cpu is the server's CPU time, zero if it is not known.

@@ -49,12 +49,12 @@ type worker struct {
 
 // Work does what orders say that come from in, and writes replies to out, until it is told to finish. That in ends is an error: the
 // process that gives the orders is gone.
-func Work(ctx context.Context, in io.Reader, out io.Writer) error {
+func Work(ctx context.Context, in io.Reader, out io.Writer) error { //nolint:contextcheck // visits have one that ends with it
 	w := &worker{
 		origin: time.Now(), deadlines: live.NewDeadlines(), spans: newSpans(), out: json.NewEncoder(out),
 		closes: make(map[string]int), failures: make(map[string]int),
 	}
-	w.ctx, w.cancel = context.WithCancel(ctx)
+	w.ctx, w.cancel = context.WithCancel(ctx) // of every visit
 	stopSending, stopped, probed := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	sending, stop := context.WithCancel(w.ctx)
 	go func() { w.deadlines.Run(sending); close(stopped) }()
@@ -81,12 +81,12 @@ func Work(ctx context.Context, in io.Reader, out io.Writer) error {
 			w.browsers[o.Browser-w.plan.First].renewed(o.Token)
 			continue
 		}
-		w.tell(w.follow(o))
+		w.tell(w.follow(w.ctx, o))
 	}
 }
 
 // follow does what an order says.
-func (w *worker) follow(o order) news {
+func (w *worker) follow(ctx context.Context, o order) news {
 	reply := news{ID: o.ID}
 	switch o.Do { //nolint:exhaustive // Work has the others
 	case doPlan:
@@ -104,7 +104,7 @@ func (w *worker) follow(o order) news {
 		if w.spans.phaseNow() != revoking {
 			w.spans.enter(revoking)
 		}
-		revoked, err := w.revoke(w.browsers[o.Browser-w.plan.First], o.Token)
+		revoked, err := w.revoke(ctx, w.browsers[o.Browser-w.plan.First], o.Token)
 		if reply.Revoked = revoked; err != nil {
 			reply.Failure = err.Error()
 		}
@@ -151,7 +151,7 @@ func (w *worker) take(plan Plan) {
 }
 
 // revoke has a browser's user revoked by an administrator, and reports whether its connection was closed.
-func (w *worker) revoke(b *browser, admin string) (bool, error) {
+func (w *worker) revoke(ctx context.Context, b *browser, admin string) (bool, error) {
 	closed := make(chan time.Time, 1)
 	b.mu.Lock()
 	if !b.ready {
@@ -164,7 +164,7 @@ func (w *worker) revoke(b *browser, admin string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	ctx, cancel := context.WithTimeout(w.ctx, revokeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, revokeTimeout)
 	defer cancel()
 	began := time.Now()
 	if err := b.source.post(ctx, w.plan.URL+"/v1/admin/users/"+user.Subject+"/revoke", admin, `{"reason":"vigil swarm"}`, nil); err != nil {
