@@ -51,6 +51,7 @@ var parts = []part{
 	{"growth", (*bench).growth, nil},
 	{"firestore", (*bench).firestore, nil},
 	{"deadlines", (*bench).deadlines, nil},
+	{"flood", (*bench).flood, nil},
 }
 
 func partNames() []string {

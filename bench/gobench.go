@@ -13,7 +13,7 @@ import (
 
 // admit runs the domain's own benchmark of the warm path.
 func (b *bench) admit(ctx context.Context, _ int) error {
-	lines, err := b.goBenchmark(ctx, "internal/session", "^BenchmarkAdmit$", b.sizes.goBench)
+	lines, err := b.goBenchmark(ctx, serverCore, "internal/session", "^BenchmarkAdmit$", b.sizes.goBench)
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func (b *bench) firestore(ctx context.Context, round int) error {
 	if round > 0 {
 		return nil
 	}
-	lines, err := b.goBenchmark(ctx, "bench/scale", "^BenchmarkFirestoreHour$", "1x")
+	lines, err := b.goBenchmark(ctx, serverCore, "bench/scale", "^BenchmarkFirestoreHour$", "1x")
 	if err != nil {
 		return err
 	}
@@ -42,12 +42,25 @@ func (b *bench) firestore(ctx context.Context, round int) error {
 
 // deadlines runs the benchmark of the heap that all timers are in.
 func (b *bench) deadlines(ctx context.Context, _ int) error {
-	lines, err := b.goBenchmark(ctx, "internal/live", "^BenchmarkDeadlines$", b.sizes.goBench)
+	lines, err := b.goBenchmark(ctx, serverCore, "internal/live", "^BenchmarkDeadlines$", b.sizes.goBench)
 	for _, line := range lines {
 		_, what, _ := strings.Cut(line.name, "/")
 		b.add("deadlines: ns for one of 60,000, "+strings.ReplaceAll(what, "_", " "), line.value["ns/op"])
 	}
 	return err
+}
+
+// flood runs the benchmark of good requests among bad ones: both sides are one process, on all cores.
+func (b *bench) flood(ctx context.Context, _ int) error {
+	lines, err := b.goBenchmark(ctx, bothCores, "internal/fireauth", "^BenchmarkR5GoodTrafficInAFlood$", b.sizes.flood)
+	if err != nil {
+		return err
+	}
+	got := lines[0].value
+	b.add("flood", got["p99-ratio"])
+	b.add("flood: ms of good requests without it, p99", got["quiet-p99-ms"])
+	b.add("flood: ms of good requests in it, p99", got["flooded-p99-ms"])
+	return nil
 }
 
 // benchmark is a line that a benchmark of Go's has printed.
@@ -58,8 +71,8 @@ type benchmark struct {
 
 var benchLine = regexp.MustCompile(`(?m)^(Benchmark\S+?)(?:-\d+)?[ \t]+\d+[ \t]+(.+)$`)
 
-// goBenchmark runs a benchmark of a package on the servers' core. There is at least one line without an error.
-func (b *bench) goBenchmark(ctx context.Context, pkg, pattern, benchtime string) ([]benchmark, error) {
+// goBenchmark runs a benchmark of a package on some cores. There is at least one line without an error.
+func (b *bench) goBenchmark(ctx context.Context, cores, pkg, pattern, benchtime string) ([]benchmark, error) {
 	program := b.program(strings.ReplaceAll(pkg, "/", "-") + ".test")
 	if _, err := os.Stat(program); err != nil {
 		if err := b.gotool(ctx, slices.Concat([]string{"test"}, b.build, []string{"-c", "-o", program, module + pkg})...); err != nil {
@@ -67,7 +80,7 @@ func (b *bench) goBenchmark(ctx context.Context, pkg, pattern, benchtime string)
 		}
 	}
 	var stdout bytes.Buffer
-	p, err := b.start(ctx, serverCore, pattern+" of "+pkg, &stdout, nil, program,
+	p, err := b.start(ctx, cores, pattern+" of "+pkg, &stdout, nil, program,
 		"-test.run", "^$", "-test.bench", pattern, "-test.benchmem", "-test.benchtime", benchtime)
 	if err != nil {
 		return nil, err

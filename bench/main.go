@@ -38,11 +38,12 @@ type sizes struct {
 	revoke     int           // users, one after the other
 	heartbeat  time.Duration // interval, and how long heartbeats are counted
 	goBench    string        // -test.benchtime
+	flood      string        // the same, in seconds with and without one
 }
 
 var (
-	full  = sizes{users: 2000, warm: time.Second, load: 5 * time.Second, sockets: 15_000, revoke: 100, heartbeat: 10 * time.Second, goBench: "1s"}
-	quick = sizes{users: 200, warm: 100 * time.Millisecond, load: time.Second, sockets: 100, revoke: 20, heartbeat: time.Second, goBench: "1000x"}
+	full  = sizes{users: 2000, warm: time.Second, load: 5 * time.Second, sockets: 15_000, revoke: 100, heartbeat: 10 * time.Second, goBench: "1s", flood: "3x"}
+	quick = sizes{users: 200, warm: 100 * time.Millisecond, load: time.Second, sockets: 100, revoke: 20, heartbeat: time.Second, goBench: "1000x", flood: "1x"}
 )
 
 // options are what the command line says.
