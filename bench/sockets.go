@@ -41,8 +41,13 @@ func (b *bench) sockets(ctx context.Context, round int) error {
 		b.add("sockets: part of the other core that the browsers of "+name+" took", r.Clients.CPU/r.Seconds["steady"])
 	}
 	vigil, tuned := costs["vigil"].Server, costs["gorilla-tuned"].Server
-	b.add("sockets: bytes per socket of vigil without what its session takes", *vigil.PerConnection.Socket)
-	b.add("memory", vigil.PerConnection.Resident/tuned.PerConnection.Resident)
+	share, err := storeShare(ctx, n)
+	if err != nil {
+		return err
+	}
+	b.add("sockets: of these, the store's, which in production are Firestore's", share)
+	b.add("sockets: bytes per socket of vigil beyond what its session had taken before", *vigil.PerConnection.Socket)
+	b.add("memory", (vigil.PerConnection.Resident-share)/tuned.PerConnection.Resident)
 	b.add("heartbeat", *vigil.CPUPerPing / *tuned.CPUPerPing)
 	b.latest = costs["vigil"]
 	return b.closes(ctx, n)
