@@ -42,7 +42,7 @@ func (b *bench) explainCheck(ctx context.Context) error {
 		_, err := b.load(ctx, s, file, b.sizes.load+time.Second)
 		return err
 	}, func() error {
-		return b.explain(ctx, s, "CPU time of `vigil serve` while it answers `GET /v1/check`", "profile?seconds="+seconds(b.sizes.load))
+		return b.explain(ctx, s, "CPU time of `vigil serve` while it answers `GET /v1/check`", "profile?seconds="+seconds(b.sizes.load), "-cum")
 	})
 }
 
@@ -64,7 +64,7 @@ func (b *bench) explainSockets(ctx context.Context) error {
 		})
 		if err == nil {
 			err = b.explain(ctx, s, fmt.Sprintf("CPU time of `vigil serve` while %d sockets send a heartbeat every %s", n, b.sizes.heartbeat),
-				"profile?seconds="+seconds(b.sizes.heartbeat))
+				"profile?seconds="+seconds(b.sizes.heartbeat), "-cum")
 		}
 		if err == nil {
 			err = b.explain(ctx, s, fmt.Sprintf("Heap of `vigil serve` with %d idle sockets", n), "heap?gc=1", "-sample_index=inuse_space")
@@ -114,7 +114,7 @@ func (b *bench) explain(ctx context.Context, s *server, title, profile string, f
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		return err
 	}
-	args := slices.Concat([]string{"tool", "pprof", "-top", "-cum", "-nodecount=30"}, flags, []string{b.program("vigil"), file})
+	args := slices.Concat([]string{"tool", "pprof", "-top", "-nodecount=30"}, flags, []string{b.program("vigil"), file})
 	out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("go tool pprof: %w\n%s", err, out)
