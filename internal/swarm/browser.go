@@ -29,6 +29,7 @@ type browser struct {
 	stranded   bool      // it cannot come back without another one
 	registered bool      // or supposed to be
 	comeAt     time.Time // of the next visit; zero: none is due
+	visiting   bool      // from the beginning of a visit to its end
 
 	// Of the visit.
 	client    *socket.Client // nil: there is none
@@ -58,7 +59,7 @@ func (b *browser) due() time.Duration {
 		case now.Before(b.comeAt):
 			return b.comeAt.Sub(now)
 		}
-		b.comeAt = time.Time{}
+		b.comeAt, b.visiting = time.Time{}, true
 		b.worker.running.Go(b.visit)
 		return 0
 	}
@@ -290,8 +291,15 @@ func (b *browser) leave(reason string, err error) {
 		}
 	}
 	b.client, b.ready, b.waiting, b.answerBy, b.actAt = nil, false, 0, time.Time{}, time.Time{}
-	if err == nil || b.worker.ctx.Err() != nil {
+	b.visiting = false
+	switch {
+	case b.worker.ctx.Err() != nil:
 		return // the worker has ended it
+	case err == nil:
+		if !b.worker.enrolling.Load() { // it was too late to be summoned with the others
+			b.come(0)
+		}
+		return
 	}
 	b.worker.noteEnd(err)
 	if b.revoked != nil {

@@ -116,11 +116,11 @@ func (w *worker) follow(ctx context.Context, o order) news {
 	return reply
 }
 
-// summon has browsers come, one after the other.
+// summon has browsers come, one after the other, but for those that are on their way.
 func (w *worker) summon() {
 	for i, b := range w.browsers {
 		b.mu.Lock()
-		if !b.over {
+		if !b.over && !b.visiting {
 			b.come(time.Duration(float64(i) / w.plan.Rate * float64(time.Second)))
 		}
 		b.mu.Unlock()

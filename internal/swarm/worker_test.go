@@ -316,6 +316,24 @@ func TestEnroll(t *testing.T) {
 	}
 }
 
+// Whoever is still about to begin a session when all the others connect does so once, too.
+func TestEnrolledLate(t *testing.T) {
+	late := make(chan struct{})
+	s := play(t, &service{
+		register: func(int32, http.ResponseWriter) { <-late },
+		visit:    func(_ int32, ws *websocket.Conn) int { welcome(ws); answer(ws); return 0 },
+	})
+	h := employ(t, one(t, s), nil)
+	h.do(order{Do: doEnroll})
+	h.until("it has asked", func(Counts) bool { return s.registered.Load() == 1 })
+	h.do(order{Do: doBegin})
+	close(late)
+	h.until("connected", func(c Counts) bool { return c.Open == 1 })
+	if n := h.do(order{Do: doFinish}); s.registered.Load() != 1 || s.visits.Load() != 1 || n.Counts.Connected != 1 {
+		t.Errorf("%d registrations, %d visits, %+v", s.registered.Load(), s.visits.Load(), n.Counts)
+	}
+}
+
 // Without anybody to give orders a worker ends.
 func TestAWorkerEndsWithItsOrders(t *testing.T) {
 	s := play(t, &service{visit: func(_ int32, ws *websocket.Conn) int { welcome(ws); answer(ws); return 0 }})
