@@ -109,8 +109,7 @@ func measure(ctx context.Context, o options, progress io.Writer) (results, error
 
 // compile makes the programs.
 func (b *bench) compile(ctx context.Context) error {
-	return b.gotool(ctx, slices.Concat([]string{"build"}, b.build,
-		[]string{"-o", b.dir + "/", module + "cmd/vigil", module + "bench/baseline", module + "bench/load"})...)
+	return b.gotool(ctx, "build", "-o", b.dir+"/", module+"cmd/vigil", module+"bench/baseline", module+"bench/load")
 }
 
 const module = "github.com/vigilhq/vigil/"

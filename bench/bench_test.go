@@ -1,40 +1,14 @@
 package main
 
 import (
-	"math"
+	"bytes"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
 	"testing"
 )
-
-// raceFlags are what children are built with, so that they are what the tests around them have in the cache.
-var raceFlags []string
-
-// A round of the check comes out as figures, whatever they say about this machine. The other parts take longer than a test may.
-func TestQuick(t *testing.T) {
-	results, err := measure(t.Context(), options{sizes: quick, rounds: 1, only: []string{"check"}, build: raceFlags}, t.Output())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range figures {
-		if got := results.Samples[f.key]; f.part == "check" && (len(got) != 1 || !(got[0] > 0) || math.IsInf(got[0], 0)) {
-			t.Errorf("%s: %v", f.key, got)
-		}
-	}
-	cost := func(server string) float64 {
-		got := results.Samples["check: requests per second of "+server+"'s core"]
-		if len(got) != 1 || got[0] <= 0 {
-			t.Fatalf("throughput of %s: %v", server, got)
-		}
-		return 1 / got[0]
-	}
-	if cost("echo-json") >= cost("verify") {
-		t.Error("a signature is checked for nothing")
-	}
-	if results.missed("check") && len(results.Profiles) == 0 {
-		t.Error("a miss is not explained")
-	}
-}
 
 func TestVerdict(t *testing.T) {
 	most := figure{target: 2, aim: 1}
@@ -85,5 +59,82 @@ func TestReplace(t *testing.T) {
 	write("no marks")
 	if replace(file, "new") == nil {
 		t.Error("a document without marks was written")
+	}
+}
+
+func TestReadBenchmarks(t *testing.T) {
+	got, err := readBenchmarks(`goos: linux
+BenchmarkAdmit-2   	   42298	      2409.5 ns/op	       0 B/op	       0 allocs/op
+BenchmarkDeadlines/disarmed_and_armed         	     100	        77 ns/op
+PASS
+`)
+	want := []benchmark{
+		{"BenchmarkAdmit", map[string]float64{"ns/op": 2409.5, "B/op": 0, "allocs/op": 0}},
+		{"BenchmarkDeadlines/disarmed_and_armed", map[string]float64{"ns/op": 77}},
+	}
+	if !reflect.DeepEqual(got, want) || err != nil {
+		t.Errorf("got %v (%v), want %v", got, err, want)
+	}
+}
+
+// The table says what was reached, and shows what it comes from.
+func TestMarkdown(t *testing.T) {
+	r := results{
+		Samples: map[string][]float64{
+			"check/echo-json": {0.7, 0.85, 0.8}, "memory": {1.05}, "check: requests per second of vigil's core": {12345.6},
+		},
+		Profiles: []explained{{"CPU time", "10ms main.main"}},
+	}
+	text := r.markdown(options{rounds: 3, sizes: full})
+	for _, want := range []string{
+		"3 rounds, 15000 sockets",
+		"| ≥ 0.8 × | ≥ 0.9 × | 0.8 × | 0.7 – 0.85 | target | `check` |\n",
+		"| ≤ 1.3 × | ≤ 1.1 × | 1.05 × |  | aim | `sockets` |\n",
+		"| check: requests per second of vigil's core | 12346 |  |\n",
+		"CPU time:\n\n```\n10ms main.main\n```\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "heartbeat") {
+		t.Errorf("what was not measured is in the table:\n%s", text)
+	}
+}
+
+// Every figure is some part's, and every part has a name of its own.
+func TestParts(t *testing.T) {
+	names := partNames()
+	for _, f := range figures {
+		if !slices.Contains(names, f.part) {
+			t.Errorf("nobody measures %s", f.key)
+		}
+	}
+	slices.Sort(names)
+	if len(slices.Compact(names)) != len(parts) {
+		t.Error("two parts have one name")
+	}
+	if _, err := measure(t.Context(), options{only: []string{"nothing"}}, t.Output()); err == nil {
+		t.Error("an unknown part is measured")
+	}
+}
+
+// A process is on its core, what it says is quoted when it fails, and nothing is left of it.
+func TestProcess(t *testing.T) {
+	b := &bench{dir: t.TempDir(), progress: t.Output()}
+	var stdout bytes.Buffer
+	p, err := b.start(t.Context(), loadCore, "speaker", &stdout, []string{"WORD=good"}, "sh", "-c", "echo $WORD; echo bad >&2; exit 3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.wait(t.Context()); err == nil || !strings.Contains(err.Error(), "speaker has ended: exit status 3\nbad") {
+		t.Errorf("%v", err)
+	}
+	if stdout.String() != "good\n" {
+		t.Errorf("printed %q", &stdout)
+	}
+	p.stop()
+	if left, err := os.ReadDir(b.dir); len(left) > 0 || err != nil {
+		t.Errorf("left %v (%v)", left, err)
 	}
 }

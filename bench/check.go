@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -113,34 +112,39 @@ func (b *bench) checker(ctx context.Context, name string, tokens []string) (*ser
 	return s, nil
 }
 
-// register begins a session for each token.
+// register begins a session for each token. Like any client it asks again while the server cannot tell.
 func register(ctx context.Context, s *server, tokens []string) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for _, token := range tokens {
-		group.Go(func() error { return s.ask(ctx, http.MethodPost, "/v1/sessions", token, "{}", http.StatusCreated, nil) })
+		group.Go(func() error { return s.register(ctx, token) })
 	}
 	return group.Wait()
 }
 
-// ask sends a request to Vigil's API, wants a status, and decodes the answer unless it is to go to nil.
-func (s *server) ask(ctx context.Context, method, path, token, body string, want int, answer any) error {
-	request, err := http.NewRequestWithContext(ctx, method, "http://"+s.addr+path, strings.NewReader(body))
-	if err != nil {
-		return err
+func (s *server) register(ctx context.Context, token string) error {
+	const attempts = 10
+	for range attempts {
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.addr+"/v1/sessions", nil)
+		if err != nil {
+			return err
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		_ = response.Body.Close()
+		switch response.StatusCode {
+		case http.StatusCreated, http.StatusOK:
+			return nil
+		case http.StatusServiceUnavailable:
+			if err := pause(ctx, time.Second); err != nil {
+				return err
+			}
+		default:
+			return s.failed("answers " + response.Status + " to a registration")
+		}
 	}
-	request.Header.Set("Authorization", "Bearer "+token)
-	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != want {
-		return s.failed(fmt.Sprintf("answers %s to %s %s", response.Status, method, path))
-	}
-	if answer == nil {
-		return nil
-	}
-	return json.NewDecoder(response.Body).Decode(answer)
+	return s.failed("is not available to registrations")
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -75,7 +74,7 @@ var benchLine = regexp.MustCompile(`(?m)^(Benchmark\S+?)(?:-\d+)?[ \t]+\d+[ \t]+
 func (b *bench) goBenchmark(ctx context.Context, cores, pkg, pattern, benchtime string) ([]benchmark, error) {
 	program := b.program(strings.ReplaceAll(pkg, "/", "-") + ".test")
 	if _, err := os.Stat(program); err != nil {
-		if err := b.gotool(ctx, slices.Concat([]string{"test"}, b.build, []string{"-c", "-o", program, module + pkg})...); err != nil {
+		if err := b.gotool(ctx, "test", "-c", "-o", program, module+pkg); err != nil {
 			return nil, err
 		}
 	}
@@ -89,18 +88,26 @@ func (b *bench) goBenchmark(ctx context.Context, cores, pkg, pattern, benchtime 
 	if err := p.wait(ctx); err != nil {
 		return nil, err
 	}
-	var lines []benchmark
-	for _, match := range benchLine.FindAllStringSubmatch(stdout.String(), -1) {
+	lines, err := readBenchmarks(stdout.String())
+	if err == nil && len(lines) == 0 {
+		err = errNothing
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", p.name, err, &stdout)
+	}
+	return lines, nil
+}
+
+// readBenchmarks reads what the testing package prints: https://go.dev/design/14313-benchmark-format.
+func readBenchmarks(text string) (lines []benchmark, err error) {
+	for _, match := range benchLine.FindAllStringSubmatch(text, -1) {
 		line := benchmark{match[1], make(map[string]float64)}
 		for fields := strings.Fields(match[2]); len(fields) >= 2; fields = fields[2:] {
 			if line.value[fields[1]], err = strconv.ParseFloat(fields[0], 64); err != nil {
-				return nil, fmt.Errorf("%q: %w", match[0], err)
+				return nil, err
 			}
 		}
 		lines = append(lines, line)
-	}
-	if len(lines) == 0 {
-		return nil, fmt.Errorf("%s: %w\n%s", p.name, errNothing, &stdout)
 	}
 	return lines, nil
 }

@@ -53,7 +53,6 @@ type options struct {
 	only     []string // parts; empty: all
 	document string   // where the table goes; empty: nowhere
 	raw      string   // where the samples go; empty: nowhere
-	build    []string
 }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
