@@ -62,7 +62,7 @@ func partNames() []string {
 	return names
 }
 
-// measure runs all rounds. Nothing that it starts is there any more when it returns.
+// measure runs all rounds. Nothing that it starts is there any more when it returns. With an error, too, it returns what was found.
 func measure(ctx context.Context, o options, progress io.Writer) (results, error) {
 	for _, name := range o.only {
 		if !slices.Contains(partNames(), name) {
@@ -91,7 +91,7 @@ func measure(ctx context.Context, o options, progress io.Writer) (results, error
 			}
 			b.say("round %d of %d: %s", round+1, o.rounds, p.name)
 			if err := p.round(b, ctx, round); err != nil {
-				return results{}, fmt.Errorf("%s: %w", p.name, err)
+				return b.results, fmt.Errorf("%s: %w", p.name, err)
 			}
 		}
 	}
@@ -101,7 +101,7 @@ func measure(ctx context.Context, o options, progress io.Writer) (results, error
 		}
 		b.say("%s misses a target: profiles", p.name)
 		if err := p.explain(b, ctx); err != nil {
-			return results{}, fmt.Errorf("profiles of %s: %w", p.name, err)
+			return b.results, fmt.Errorf("profiles of %s: %w", p.name, err)
 		}
 	}
 	return b.results, nil

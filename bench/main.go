@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -81,7 +82,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	results, err := measure(ctx, o, os.Stderr)
 	if err != nil {
-		return err
+		o.document = "" // what there is of an unfinished run is for the terminal
 	}
-	return results.publish(stdout, o)
+	return errors.Join(err, results.publish(stdout, o))
 }

@@ -38,6 +38,9 @@ const (
 
 // publish prints the tables and puts them where the options say.
 func (r *results) publish(stdout io.Writer, o options) error {
+	if len(r.Samples) == 0 {
+		return nil
+	}
 	text := r.markdown(o)
 	_, err := io.WriteString(stdout, text)
 	if o.raw != "" {
