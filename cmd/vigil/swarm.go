@@ -124,7 +124,8 @@ func (f *swarmFlags) check(given func(string) bool) error {
 	want(o.Rate > 0, "--rate must be more than nothing")
 	want(o.Duration > 0, "--duration must be more than nothing")
 	want(o.Processes >= 0 && f.sources >= 0 && o.Revoke >= 0, "--processes, --sources and --revoke cannot be negative")
-	want(o.Heartbeat == 0 || plain && o.Heartbeat > 0 || o.Heartbeat >= minHeartbeat, "--heartbeat must be at least %s: the service takes no more messages", minHeartbeat)
+	want(o.Heartbeat == 0 || plain && o.Heartbeat > 0 || o.Heartbeat >= minHeartbeat,
+		"--heartbeat must be at least %s: the service takes no more messages", minHeartbeat)
 	want(o.Activity >= minHeartbeat, "--activity must be at least %s; --idle is without any", minHeartbeat)
 	want(f.lifetime >= time.Second && f.lifetime <= time.Hour, "--token-lifetime must be from 1s to 1h")
 	o.URL, o.Server.Ops = strings.TrimSuffix(o.URL, "/"), strings.TrimSuffix(o.Server.Ops, "/")
@@ -135,7 +136,8 @@ func (f *swarmFlags) check(given func(string) bool) error {
 		want(!plain, "--protocol=plain needs the --url of such a server")
 	} else {
 		target, err := url.Parse(o.URL)
-		want(err == nil && (target.Scheme == "http" || target.Scheme == "https") && target.Host != "" && target.User == nil, "--url %q is not a URL of http or https", o.URL)
+		want(err == nil && (target.Scheme == "http" || target.Scheme == "https") && target.Host != "" && target.User == nil,
+			"--url %q is not a URL of http or https", o.URL)
 		want(plain == (f.tokens == ""), "--tokens FILE goes with --url, and is of no use to --protocol=plain")
 		want(o.Revoke == 0 && !o.Mass, "--revoke and --mass end sessions: only those of our own server, without --url")
 		want(len(f.serve) == 0, "arguments after -- are flags of our own server, without --url")

@@ -126,7 +126,7 @@ func (s *Server) through(t *testing.T) *http.Client {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(certificate)
-	transport := &http.Transport{Proxy: http.ProxyURL(proxy), TLSClientConfig: &tls.Config{RootCAs: roots}}
+	transport := &http.Transport{Proxy: http.ProxyURL(proxy), TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, Timeout: 10 * time.Second}
 }
@@ -158,8 +158,8 @@ func TestRefusals(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = response.Body.Close()
-			if response.StatusCode != c.want {
-				t.Errorf("%s, want %d", response.Status, c.want)
+			if response.StatusCode != c.want || response.ProtoMajor != 2 {
+				t.Errorf("%s %s, want %d", response.Proto, response.Status, c.want)
 			}
 		})
 	}

@@ -75,10 +75,10 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 	secure := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	s.servers = [2]*http.Server{
 		{Handler: tunnels, ReadHeaderTimeout: readHeaderTimeout, ErrorLog: quiet},
-		{Handler: s.endpoints(), ReadHeaderTimeout: readHeaderTimeout, ErrorLog: quiet},
+		{Handler: s.endpoints(), TLSConfig: secure, ReadHeaderTimeout: readHeaderTimeout, ErrorLog: quiet},
 	}
-	s.serving.Go(func() { _ = s.servers[0].Serve(s.proxy) }) // ends with Close alone
-	s.serving.Go(func() { _ = s.servers[1].Serve(tls.NewListener(tunnels, secure)) })
+	s.serving.Go(func() { _ = s.servers[0].Serve(s.proxy) })            // ends with Close alone
+	s.serving.Go(func() { _ = s.servers[1].ServeTLS(tunnels, "", "") }) // HTTP/2, as Google: one connection for many requests
 	return s, nil
 }
 

@@ -28,8 +28,8 @@ const (
 type worker struct {
 	plan      Plan
 	socketURL string
-	origin    time.Time // of the stamps in pings
-	ctx       context.Context
+	origin    time.Time       // of the stamps in pings
+	ctx       context.Context // of every visit
 	cancel    context.CancelFunc
 	deadlines *live.Deadlines
 	scratch   []byte // for the goroutine of the deadlines
@@ -49,31 +49,26 @@ type worker struct {
 
 // Work does what orders say that come from in, and writes replies to out, until it is told to finish. That in ends is an error: the
 // process that gives the orders is gone.
-func Work(ctx context.Context, in io.Reader, out io.Writer) error { //nolint:contextcheck // visits have one that ends with it
+func Work(ctx context.Context, in io.Reader, out io.Writer) error {
 	w := &worker{
 		origin: time.Now(), deadlines: live.NewDeadlines(), spans: newSpans(), out: json.NewEncoder(out),
 		closes: make(map[string]int), failures: make(map[string]int),
 	}
-	w.ctx, w.cancel = context.WithCancel(ctx) // of every visit
-	stopSending, stopped, probed := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	sending, stop := context.WithCancel(w.ctx)
-	go func() { w.deadlines.Run(sending); close(stopped) }()
-	go func() { w.spans.probe(stopSending); close(probed) }()
-	defer func() {
-		stop()
-		<-stopped // nobody begins a visit any more
-		close(stopSending)
-		<-probed
-		w.end()
-	}()
+	ctx, w.cancel = context.WithCancel(ctx)
+	w.ctx = ctx
+	sending, stop := context.WithCancel(ctx)
+	var clockwork sync.WaitGroup
+	clockwork.Go(func() { w.deadlines.Run(sending) })
+	clockwork.Go(func() { w.spans.probe(sending.Done()) })
+	quiet := func() { stop(); clockwork.Wait() } // from then on nothing is sent, and nobody begins a visit
+	defer func() { quiet(); w.end() }()
 	for orders := json.NewDecoder(in); ; {
 		var o order
 		if err := orders.Decode(&o); err != nil {
 			return fmt.Errorf("swarm: orders: %w", err)
 		}
 		if o.Do == doFinish {
-			stop()
-			<-stopped
+			quiet()
 			w.finish(o.ID)
 			return nil
 		}
@@ -81,7 +76,7 @@ func Work(ctx context.Context, in io.Reader, out io.Writer) error { //nolint:con
 			w.browsers[o.Browser-w.plan.First].renewed(o.Token)
 			continue
 		}
-		w.tell(w.follow(w.ctx, o))
+		w.tell(w.follow(ctx, o))
 	}
 }
 
