@@ -48,14 +48,14 @@ func (b *bench) explainCheck(ctx context.Context) error {
 
 // explainSockets keeps what Vigil's sockets take while they are idle, in a round that is not counted.
 func (b *bench) explainSockets(ctx context.Context) error {
-	s, err := b.socketServer(ctx, "vigil")
+	s, err := b.socketServer(ctx, "vigil", b.sizes.heartbeat)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
 	n := b.sizes.sockets
 	return during(func() error {
-		_, err := b.browsers(ctx, s, n, "--duration", (3 * b.sizes.heartbeat).String())
+		_, err := b.browsers(ctx, s, n, b.sizes.heartbeat, "--duration", (3 * b.sizes.heartbeat).String())
 		return err
 	}, func() error {
 		err := poll(ctx, func() (bool, error) {
