@@ -66,7 +66,7 @@ build: ## the programs, into bin/
 client: can-node $(CLIENT)/dist/core/index.js ## the client package, into client/dist
 
 .PHONY: bench
-bench: ## Vigil against its baselines, into docs/benchmarks.md: 20 minutes or so, for a machine that does nothing else
+bench: ## Vigil against its baselines, into docs/benchmarks.md: some 25 minutes, on a machine that does nothing else
 	@$(GO) build -o bin/bench ./bench
 	bin/bench -document docs/benchmarks.md $(BENCHFLAGS)
 

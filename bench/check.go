@@ -32,6 +32,10 @@ func (b *bench) checks(ctx context.Context, round int) error {
 	}
 	for _, other := range checkers[1:] {
 		b.add("check/"+other, rate["vigil"]/rate[other])
+		if other == "echo-json" {
+			continue
+		}
+		b.add("check: echo-json against "+other+", which is what a check that costs nothing would reach", rate["echo-json"]/rate[other])
 	}
 	return nil
 }

@@ -63,7 +63,11 @@ func (b *bench) cost(ctx context.Context, name string, n int, heartbeat time.Dur
 		return swarm.Report{}, err
 	}
 	defer s.stop()
-	if _, err := b.browsers(ctx, s, min(n, warmSockets), heartbeat, "--duration", "1s"); err != nil {
+	at, err := b.at(s, min(n, warmSockets), heartbeat)
+	if err == nil {
+		_, err = b.swarm(ctx, min(n, warmSockets), append(at, "--duration", "1s")...)
+	}
+	if err != nil {
 		return swarm.Report{}, err
 	}
 	flags := []string{"--duration", max(heartbeat, b.sizes.heartbeat).String()}
@@ -144,22 +148,26 @@ func (b *bench) growth(ctx context.Context, _ int) error {
 
 // browsers has them come to a server, and says what became of both.
 func (b *bench) browsers(ctx context.Context, s *server, n int, heartbeat time.Duration, flags ...string) (swarm.Report, error) {
-	flags = append(flags, "--rate", arrivals, "--idle", "--gc", "--url", "http://"+s.addr, "--ops-url", "http://"+s.ops,
-		"--pid", strconv.Itoa(s.cmd.Process.Pid), "--origin", origin)
-	if s.name == "vigil" {
-		file, err := b.tokenFile(b.tokens(n))
-		if err != nil {
-			return swarm.Report{}, err
-		}
-		flags = append(flags, "--tokens", file)
-	} else {
-		flags = append(flags, "--protocol", "plain", "--heartbeat", heartbeat.String())
+	at, err := b.at(s, n, heartbeat)
+	if err != nil {
+		return swarm.Report{}, err
 	}
-	r, err := b.swarm(ctx, n, flags...)
+	flags = append(flags, "--gc", "--ops-url", "http://"+s.ops, "--pid", strconv.Itoa(s.cmd.Process.Pid))
+	r, err := b.swarm(ctx, n, append(at, flags...)...)
 	if err == nil && (r.Server == nil || r.Server.CPUPerPing == nil) {
 		err = fmt.Errorf("sockets of %s: %w", s.name, errNothing)
 	}
 	return r, err
+}
+
+// at are the flags that have browsers come to a server.
+func (b *bench) at(s *server, n int, heartbeat time.Duration) ([]string, error) {
+	flags := []string{"--rate", arrivals, "--idle", "--url", "http://" + s.addr, "--origin", origin}
+	if s.name != "vigil" {
+		return append(flags, "--protocol", "plain", "--heartbeat", heartbeat.String()), nil
+	}
+	file, err := b.tokenFile(b.tokens(n))
+	return append(flags, "--tokens", file), err
 }
 
 // swarm runs `vigil swarm`. Without a URL in the flags it has a Vigil of its own.
