@@ -9,6 +9,8 @@ ARGS      ?=
 TESTFLAGS ?=
 # The same for Playwright: make test-browser BROWSERFLAGS="idle --headed".
 BROWSERFLAGS ?=
+# And for the benchmarks: make bench BENCHFLAGS="-only check -rounds 7".
+BENCHFLAGS ?=
 
 # Prints where Chromium, or its kin, is. Nothing downloads one.
 CHROMIUM_PATH := { command -v "$${CHROMIUM:-chromium}" || command -v chromium-browser || command -v google-chrome; }
@@ -61,6 +63,11 @@ build: ## the programs, into bin/
 
 .PHONY: client
 client: can-node $(CLIENT)/dist/core/index.js ## the client package, into client/dist
+
+.PHONY: bench
+bench: ## Vigil against its baselines, into docs/benchmarks.md: some 25 minutes, on a machine that does nothing else
+	@$(GO) build -o bin/bench ./bench
+	bin/bench -document docs/benchmarks.md $(BENCHFLAGS)
 
 # --- check -----------------------------------------------------------------------------------------------------------
 # Cheap checks come first and the tests last, so that a run ends with their summary.
