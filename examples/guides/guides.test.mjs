@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { bin, browser, folder, here, installClient, installed, nextSecond, read, signIn, start, vigil, write } from './support.mjs';
+import { bin, browser, folder, here, installClient, installed, read, signIn, start, vigil, write } from './support.mjs';
 
 const pinned = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
 const ours = { ...pinned.dependencies, ...pinned.devDependencies };
@@ -35,7 +35,6 @@ async function refusedAtFirst(url) {
   const one = await chromium.open(url);
   await signIn(one);
   const two = await chromium.open(url);
-  await nextSecond(two);
   await signIn(two, 'The account has as many sessions as it may have.');
   await one.getByRole('button', { name: 'Sign out', exact: true }).click();
   await one.getByLabel('Password').waitFor();
@@ -77,7 +76,6 @@ test('docs/nextjs.md', async (t) => {
     await one.getByText('You are ana.').waitFor();
 
     const two = await chromium.open(url);
-    await nextSecond(two);
     await signIn(two);
     await one.getByRole('listitem').nth(1).waitFor();
     await one.getByRole('listitem').getByRole('button', { name: 'Sign out' }).click();
@@ -144,7 +142,6 @@ test('docs/without-react.md', async (t) => {
     const one = await chromium.open(url);
     await signIn(one);
     const two = await chromium.open(url);
-    await nextSecond(two);
     await signIn(two);
     await one.getByRole('listitem').getByRole('button', { name: 'Sign out' }).click();
     await two.getByText('You were signed out: revoked.').waitFor();

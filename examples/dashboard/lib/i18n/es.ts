@@ -248,7 +248,7 @@ export const es: Dictionary = {
     statuses: { active: 'Activas', ended: 'Cerradas', all: 'Todas' },
     inactiveSince: 'Sin actividad desde el',
     inactive: 'Sin actividad desde hace',
-    inactiveFor: { '': 'Cualquier momento', '5': '5 minutos', '60': '1 hora', '1440': '1 día', '10080': '1 semana' },
+    inactiveFor: { '': 'Da igual', '5': '5 minutos', '60': '1 hora', '1440': '1 día', '10080': '1 semana' },
     pages: 'Páginas',
     columns: { user: 'Usuario', device: 'Dispositivo', place: 'Lugar', activity: 'Última actividad', actions: 'Acciones' },
     empty: 'Ninguna sesión coincide',
