@@ -270,11 +270,11 @@ func (w *world) pair() (*conn, *tab) {
 	listener := newPipes()
 	accepted := make(chan *conn, 1)
 	web := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		ws, err := w.server.upgrader.Upgrade(rw, r, nil)
+		c, err := w.server.upgrade(rw, r)
 		if err != nil {
 			w.Error(err)
 		}
-		accepted <- &conn{nc: ws.NetConn(), server: new(Server)}
+		accepted <- c
 	})}
 	go func() { _ = web.Serve(listener) }()
 	w.Cleanup(func() { _ = web.Close() })
@@ -293,7 +293,7 @@ func TestNothingGoesAfterAClose(t *testing.T) {
 		c.Close(wire.CloseRestart, []byte(`{"type":"late"}`))
 		c.Send([]byte(`{"type":"later"}`))
 		c.Ping()
-		if n := c.queued; n != 2 {
+		if n := c.line.queued; n != 2 {
 			w.Errorf("%d frames after the one that is being written", n)
 		}
 		tab.mute().browse().want("first")
@@ -303,8 +303,8 @@ func TestNothingGoesAfterAClose(t *testing.T) {
 		c.Ping()
 		c.Close(wire.CloseRestart, nil)
 		c.server.running.Wait()
-		if c.queue != nil || c.writing {
-			w.Errorf("%d frames wait for a writer", c.queued)
+		if c.line.queue != nil || c.writing {
+			w.Errorf("%d frames wait for a writer", c.line.queued)
 		}
 		<-tab.cut
 	})
@@ -325,8 +325,8 @@ func TestALostConnectionTakesNothing(t *testing.T) {
 		}
 		c.Close(wire.CloseRestart, nil)
 		c.server.running.Wait()
-		if c.queue != nil || c.writing {
-			w.Errorf("%d frames wait for a writer", c.queued)
+		if c.line.queue != nil || c.writing {
+			w.Errorf("%d frames wait for a writer", c.line.queued)
 		}
 	})
 }
