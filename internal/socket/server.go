@@ -61,8 +61,7 @@ func New(hub *live.Hub, allowedOrigin func(string) bool) *Server {
 	return &Server{
 		hub: hub, accepts: rate.NewLimiter(acceptsPerSecond, acceptsPerSecond), lobby: newLobby(), ctx: ctx, cancel: cancel,
 		upgrader: websocket.Upgrader{
-			HandshakeTimeout: writeTimeout,
-			ReadBufferSize:   readBuffer, WriteBufferSize: writeBuffer, WriteBufferPool: new(sync.Pool),
+			ReadBufferSize: readBuffer, WriteBufferSize: writeBuffer, WriteBufferPool: new(sync.Pool),
 			CheckOrigin: func(r *http.Request) bool {
 				origins := r.Header.Values("Origin")
 				return len(origins) == 1 && allowedOrigin(origins[0])
@@ -122,6 +121,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, origin session.Or
 	go c.read()
 }
 
+// upgrade opens a connection that nobody reads yet.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (c *conn, err error) {
 	c = &conn{server: s}
 	if c.ws, err = s.upgrader.Upgrade(&hijacker{w, &c.line}, r, w.Header()); err != nil {
@@ -130,9 +130,8 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (c *conn, err e
 	c.ws.SetReadLimit(readLimit)
 	c.ws.SetPingHandler(c.pinged)
 	c.ws.SetPongHandler(c.ponged)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.flush() // the answer to the handshake
+	c.writing = true
+	c.write(c.line.take()) // the answer to the handshake; when that fails, so will reading
 	return c, nil
 }
 
