@@ -19,14 +19,17 @@ var errFlood = errors.New("more framing than message")
 // comes in before anything counts as a message or as a control frame: gorilla skips fragments without content, however many there are.
 type line struct {
 	net.Conn
-	taken int // bytes since the last frame that counts; of whoever reads
+
+	// Of whoever reads.
+	ahead *bufio.Reader // what gorilla reads from
+	taken int           // bytes since the last frame that counts
 
 	mu     sync.Mutex    // gorilla answers what it reads by itself when that breaks the protocol or says goodbye
 	queue  *bytes.Buffer // nil if it is empty
 	queued int           // writes, of which gorilla needs one for a frame of usual size
 }
 
-// buffers are for the queues of lines.
+// buffers are for what comes and for what goes.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // release gives a buffer back, unless it has grown beyond what is usual.
@@ -76,14 +79,18 @@ func (l *line) full(more int) bool {
 	return l.queued >= maxQueued || l.queue != nil && l.queue.Len()+more > maxQueuedBytes
 }
 
-// hijacker puts a line between net/http's connection and gorilla.
+// hijacker puts a line between net/http's connection and gorilla, which reads from the buffer that it is given with a connection.
 type hijacker struct {
 	http.ResponseWriter
 	line *line
 }
 
 // Hijack implements [http.Hijacker].
-func (h *hijacker) Hijack() (nc net.Conn, buffers *bufio.ReadWriter, err error) {
-	h.line.Conn, buffers, err = http.NewResponseController(h.ResponseWriter).Hijack()
-	return h.line, buffers, err
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	nc, server, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil || server.Reader.Buffered() > 0 { // which gorilla refuses
+		return nc, server, err
+	}
+	h.line.Conn, h.line.ahead = nc, bufio.NewReaderSize(h.line, readBuffer)
+	return h.line, bufio.NewReadWriter(h.line.ahead, server.Writer), nil
 }

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -11,28 +12,40 @@ import (
 	"github.com/vigilhq/vigil/internal/wire"
 )
 
-// read acts on the next message, and has a new goroutine wait for the one after it: acting takes a deep stack, which waiting would keep.
-// It ends the connection when reading fails.
+// read waits for something to come and acts on it, until nothing more is there. Then a new goroutine waits: acting takes a deep stack, which
+// waiting would keep. It ends the connection when reading fails.
 func (c *conn) read() {
-	if err := c.receive(); err != nil {
-		c.end(err)
-		return
+	_, _ = c.line.ahead.Peek(1) // what has failed fails again
+	for {
+		if err := c.receive(); err != nil {
+			c.end(err)
+			return
+		}
+		if c.line.ahead.Buffered() == 0 {
+			go c.read()
+			return
+		}
 	}
-	go c.read()
 }
 
-// receive moves the next message to the peer. The first one is auth, or the peer closes.
+// receive moves the next message to the peer, which is done with it when this returns. The first one is auth, or the peer closes.
 func (c *conn) receive() error {
-	kind, data, err := c.ws.ReadMessage()
+	kind, r, err := c.ws.NextReader()
+	if err != nil {
+		return err
+	}
+	message := buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool holds nothing else
+	defer release(message)
+	_, err = message.ReadFrom(r)
 	switch {
 	case err != nil:
 		return err
 	case c.closing(): // nothing counts any more
-	case kind != websocket.TextMessage, !utf8.Valid(data):
+	case kind != websocket.TextMessage, !utf8.Valid(message.Bytes()):
 		c.peer.Violate()
 	default:
 		c.line.taken = 0
-		c.peer.Receive(c.server.ctx, data)
+		c.peer.Receive(c.server.ctx, message.Bytes())
 		if c.leave != nil && !c.closing() {
 			c.leave()
 			c.leave = nil
@@ -41,7 +54,7 @@ func (c *conn) receive() error {
 	return nil
 }
 
-// pinged answers a ping.
+// pinged is gorilla's handler of pings.
 func (c *conn) pinged(data string) error {
 	c.line.taken = 0
 	if c.peer.Allow() {
@@ -50,6 +63,7 @@ func (c *conn) pinged(data string) error {
 	return nil
 }
 
+// ponged is gorilla's handler of pongs.
 func (c *conn) ponged(string) error {
 	c.line.taken = 0
 	c.peer.Allow()

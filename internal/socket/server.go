@@ -61,7 +61,7 @@ func New(hub *live.Hub, allowedOrigin func(string) bool) *Server {
 	return &Server{
 		hub: hub, accepts: rate.NewLimiter(acceptsPerSecond, acceptsPerSecond), lobby: newLobby(), ctx: ctx, cancel: cancel,
 		upgrader: websocket.Upgrader{
-			ReadBufferSize: readBuffer, WriteBufferSize: writeBuffer, WriteBufferPool: new(sync.Pool),
+			WriteBufferSize: writeBuffer, WriteBufferPool: new(sync.Pool),
 			CheckOrigin: func(r *http.Request) bool {
 				origins := r.Header.Values("Origin")
 				return len(origins) == 1 && allowedOrigin(origins[0])
