@@ -3,6 +3,8 @@ package socket
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"sync"
 	"testing"
@@ -261,6 +263,20 @@ func TestServeAndCloseAtOnce(t *testing.T) {
 		}
 		w.server.Close(w.Context())
 		clients.Wait()
+	})
+}
+
+// Who ends its side without a goodbye is told nothing: there is no code for that.
+func TestAnEndWithoutACloseIsNotAnswered(t *testing.T) {
+	onLoopback(t, func(w *world) {
+		token, _ := w.signIn("ana")
+		tab := w.connect(token)
+		if err := tab.NetConn().(*net.TCPConn).CloseWrite(); err != nil { //nolint:forcetypeassert // it is loopback
+			w.Fatal(err)
+		}
+		if rest, err := io.ReadAll(tab.NetConn()); err != nil || len(rest) > 0 {
+			w.Errorf("%q, %v", rest, err)
+		}
 	})
 }
 

@@ -57,16 +57,16 @@ func (c *conn) Close(code wire.CloseCode, last []byte) {
 	c.bye(code)
 }
 
-// answer is the end that the other side has asked for with a close.
-func (c *conn) answer(code wire.CloseCode) {
+// answer is the end that the other side has asked for. To a close gorilla has written the answer, to an end without one there is none.
+func (c *conn) answer() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closeBy.IsZero() {
 		c.hangUp()
 		return
 	}
-	c.left = true
-	c.bye(code)
+	c.left, c.closeBy = true, time.Now().Add(writeTimeout)
+	c.flush()
 }
 
 // closing reports whether the connection is about to end from this side.

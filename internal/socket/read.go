@@ -79,7 +79,7 @@ func (c *conn) end(err error) {
 		c.peer.Gone(code)
 	}
 	if closed := new(websocket.CloseError); errors.As(err, &closed) {
-		c.answer(wire.CloseCode(closed.Code))
+		c.answer()
 	} else {
 		c.explain(code)
 		c.hangUp()
