@@ -153,7 +153,6 @@ var vendors = []vendor{
 	{"cloud.google.com/go/firestore", "firestore", "nobody else sees a Firestore type: the adapter builds its own client"},
 	{"firebase.google.com/go", "internal/fireauth", "the domain knows verified identities, not Firebase"},
 	{"github.com/gorilla/websocket", "internal/socket", "the hub knows peers, not connections"},
-	{"github.com/gobwas", "internal/socket", "the hub knows peers, not frames"},
 	{"github.com/oschwald", "internal/geoip", "the domain knows places, not the files that tell them"},
 	{"github.com/GoogleCloudPlatform/functions-framework-go", "functions", "what a function does is the domain's to decide"},
 	{"github.com/cloudevents", "functions", "the domain knows what happened, not the envelope that the news came in"},

@@ -91,17 +91,6 @@ func (h *Hub) Connect(conn Conn, origin session.Origin) *Peer {
 // sinceOrigin is the local time as peers keep it.
 func (h *Hub) sinceOrigin() time.Duration { return time.Since(h.origin) }
 
-// grain moves the time of a ping to one that it shares with others: an instance that is otherwise idle wakes up once for all of them.
-func (h *Hub) grain(at time.Duration) time.Duration {
-	return at.Truncate(h.options.HeartbeatInterval / 512)
-}
-
-// patience is how long a client may be silent before it is asked for a sign of life: until its next heartbeat is due and a while longer.
-func (h *Hub) patience() time.Duration { return h.options.HeartbeatInterval * 5 / 4 }
-
-// patient reports whether there is time for that, and for an answer.
-func (h *Hub) patient() bool { return h.patience() <= h.options.DisconnectTimeout*3/4 }
-
 // hash tells tokens of one peer apart. Its seed is random and nobody's to know.
 func (h *Hub) hash(token string) uint64 { return maphash.String(h.seed, token) }
 
@@ -127,16 +116,11 @@ func (h *Hub) join(p *Peer, id *session.Identity, token uint64) bool {
 		r.peers = r.peers[1:]
 	}
 	r.peers = append(r.peers, p)
-	// The first ping comes at a random moment, so that sockets opened at once do not stay in step: soon after the client's first heartbeat, if
-	// there is time for that.
+	// The first ping comes at a random moment, so that sockets opened at once do not stay in step.
 	firstPing := h.options.HeartbeatInterval/2 + rand.N(h.options.HeartbeatInterval/2+1)
-	if h.patient() {
-		firstPing = h.options.HeartbeatInterval + rand.N(h.options.HeartbeatInterval/4+1)
-	}
 	p.stage, p.room, p.identity, p.token = pending, r, id, token
-	now := h.sinceOrigin()
-	p.nextPing = h.grain(now + firstPing)
-	h.deadlines.Arm(&p.deadline, p.nextPing-now)
+	p.nextPing = h.sinceOrigin() + firstPing
+	h.deadlines.Arm(&p.deadline, firstPing)
 	return true
 }
 

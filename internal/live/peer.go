@@ -50,7 +50,6 @@ type Peer struct {
 	identity *session.Identity
 	token    uint64        // a hash of the identity's, see renew
 	authBy   time.Duration // while greeting
-	spoke    time.Duration // when the last heartbeat of its own came
 	nextPing time.Duration // from pending on
 	graceBy  time.Duration // by when a valid token must have come, if fault is set
 }
@@ -155,7 +154,6 @@ func (p *Peer) ping(ctx context.Context, request wire.Request) {
 	if p.stage != ready {
 		return
 	}
-	p.spoke = time.Duration(p.heard.Load())
 	p.age()
 	p.noteReturn(request)
 	if p.fault != "" && fault == "" {
@@ -246,7 +244,8 @@ func (p *Peer) due() time.Duration {
 		return 0
 	}
 	if now >= p.nextPing {
-		p.askForLife(now)
+		p.conn.Ping()
+		p.nextPing = now + p.hub.options.HeartbeatInterval
 	}
 	next := min(silentAt, p.nextPing) - now
 	if p.stage == pending {
@@ -262,23 +261,6 @@ func (p *Peer) due() time.Duration {
 		p.closeLocked(wire.CloseTokenExpired, last(wire.TypeAuthExpired, string(p.fault)))
 		return 0
 	}
-}
-
-// askForLife pings, unless there was a sign of life a moment ago, and says when to do so again: a quiet client is pinged once in a heartbeat
-// interval, and one that sends heartbeats of its own hardly ever. The caller holds p.mu.
-func (p *Peer) askForLife(now time.Duration) {
-	interval, heard := p.hub.options.HeartbeatInterval, time.Duration(p.heard.Load())
-	switch {
-	case p.hub.patient() && now-heard <= interval*3/8:
-		p.nextPing = heard + p.hub.patience()
-	case p.spoke > max(now-interval, 0): // since this was asked last
-		p.conn.Ping()
-		p.nextPing = min(p.spoke+p.hub.patience(), now+interval)
-	default:
-		p.conn.Ping()
-		p.nextPing = now + interval
-	}
-	p.nextPing = p.hub.grain(p.nextPing)
 }
 
 // age starts the grace when time has taken the token's validity, and returns how long it has left. The caller holds p.mu.

@@ -3,6 +3,8 @@ package socket
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"sync"
 	"testing"
@@ -264,17 +266,31 @@ func TestServeAndCloseAtOnce(t *testing.T) {
 	})
 }
 
+// Who ends its side without a goodbye is told nothing: there is no code for that.
+func TestAnEndWithoutACloseIsNotAnswered(t *testing.T) {
+	onLoopback(t, func(w *world) {
+		token, _ := w.signIn("ana")
+		tab := w.connect(token)
+		if err := tab.NetConn().(*net.TCPConn).CloseWrite(); err != nil { //nolint:forcetypeassert // it is loopback
+			w.Fatal(err)
+		}
+		if rest, err := io.ReadAll(tab.NetConn()); err != nil || len(rest) > 0 {
+			w.Errorf("%q, %v", rest, err)
+		}
+	})
+}
+
 // pair is a server's connection that nobody reads, and the client's end of it.
 func (w *world) pair() (*conn, *tab) {
 	w.Helper()
 	listener := newPipes()
 	accepted := make(chan *conn, 1)
 	web := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		ws, err := w.server.upgrader.Upgrade(rw, r, nil)
+		c, err := w.server.upgrade(rw, r)
 		if err != nil {
 			w.Error(err)
 		}
-		accepted <- &conn{nc: ws.NetConn(), server: new(Server)}
+		accepted <- c
 	})}
 	go func() { _ = web.Serve(listener) }()
 	w.Cleanup(func() { _ = web.Close() })
@@ -293,7 +309,7 @@ func TestNothingGoesAfterAClose(t *testing.T) {
 		c.Close(wire.CloseRestart, []byte(`{"type":"late"}`))
 		c.Send([]byte(`{"type":"later"}`))
 		c.Ping()
-		if n := c.queued; n != 2 {
+		if n := c.line.queued; n != 2 {
 			w.Errorf("%d frames after the one that is being written", n)
 		}
 		tab.mute().browse().want("first")
@@ -303,8 +319,8 @@ func TestNothingGoesAfterAClose(t *testing.T) {
 		c.Ping()
 		c.Close(wire.CloseRestart, nil)
 		c.server.running.Wait()
-		if c.queue != nil || c.writing {
-			w.Errorf("%d frames wait for a writer", c.queued)
+		if c.line.queue != nil || c.writing {
+			w.Errorf("%d frames wait for a writer", c.line.queued)
 		}
 		<-tab.cut
 	})
@@ -325,8 +341,8 @@ func TestALostConnectionTakesNothing(t *testing.T) {
 		}
 		c.Close(wire.CloseRestart, nil)
 		c.server.running.Wait()
-		if c.queue != nil || c.writing {
-			w.Errorf("%d frames wait for a writer", c.queued)
+		if c.line.queue != nil || c.writing {
+			w.Errorf("%d frames wait for a writer", c.line.queued)
 		}
 	})
 }

@@ -2,13 +2,12 @@ package socket
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"net"
 	"sync"
 	"time"
 
-	"github.com/gobwas/ws"
+	"github.com/gorilla/websocket"
 
 	"github.com/vigilhq/vigil/internal/live"
 	"github.com/vigilhq/vigil/internal/wire"
@@ -21,35 +20,29 @@ const (
 	maxQueuedBytes = 256 << 10       // of those frames
 )
 
-// conn is a WebSocket that costs little while nothing happens. Writing never makes the caller wait: what the network takes at once goes
-// at once, the rest queues up, and a writer exists only while there is any. It implements live.Conn.
+// conn writes to a WebSocket without ever making the caller wait: what the network takes at once goes at once, the rest queues up, and
+// a writer exists only while there is any. It implements live.Conn.
 type conn struct {
-	nc     net.Conn
+	ws     *websocket.Conn
+	line   line // what ws reads from and writes to
 	server *Server
 
 	// Of whoever reads.
 	peer  *live.Peer
-	leave func()           // gives the place in the lobby back; nil once it has
-	head  [headLength]byte // what came first after a pause
-	have  int              // bytes of head that nobody has read
+	leave func() // gives the place in the lobby back; nil once it has
 
-	mu      sync.Mutex
-	queue   *bytes.Buffer // frames for the writer, nil if there are none
-	queued  int           // how many
+	mu      sync.Mutex // also of what is written with ws
 	writing bool
 	slow    bool      // closed because the other side does not read
 	left    bool      // the other side has said goodbye: nobody has to be waited for
 	closeBy time.Time // once a close is queued or writing has failed: no frame is queued any more, those left are out by then
 }
 
-// buffers are for the queues of conns.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
 // Send implements live.Conn.
-func (c *conn) Send(data []byte) { c.enqueue(ws.OpText, data) }
+func (c *conn) Send(data []byte) { c.enqueue(websocket.TextMessage, data) }
 
 // Ping implements live.Conn.
-func (c *conn) Ping() { c.enqueue(ws.OpPing, nil) }
+func (c *conn) Ping() { c.enqueue(websocket.PingMessage, nil) }
 
 // Close implements live.Conn.
 func (c *conn) Close(code wire.CloseCode, last []byte) {
@@ -59,21 +52,21 @@ func (c *conn) Close(code wire.CloseCode, last []byte) {
 		return
 	}
 	if last != nil {
-		c.append(ws.OpText, last)
+		c.append(websocket.TextMessage, last)
 	}
 	c.bye(code)
 }
 
-// answer is the end that the other side has asked for with a close.
-func (c *conn) answer(code wire.CloseCode) {
+// answer is the end that the other side has asked for. To a close gorilla has written the answer, to an end without one there is none.
+func (c *conn) answer() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closeBy.IsZero() {
 		c.hangUp()
 		return
 	}
-	c.left = true
-	c.bye(code)
+	c.left, c.closeBy = true, time.Now().Add(writeTimeout)
+	c.flush()
 }
 
 // closing reports whether the connection is about to end from this side.
@@ -90,17 +83,17 @@ func (c *conn) tooSlow() bool {
 	return c.slow
 }
 
-func (c *conn) enqueue(op ws.OpCode, data []byte) {
+func (c *conn) enqueue(kind int, data []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case !c.closeBy.IsZero():
-	case c.queued >= maxQueued || c.queue != nil && c.queue.Len()+len(data) > maxQueuedBytes:
-		c.drop()
+	case c.line.full(len(data)):
+		c.line.take()
 		c.slow = true
 		c.bye(wire.CloseSlow)
 	default:
-		c.append(op, data)
+		c.append(kind, data)
 		c.flush()
 	}
 }
@@ -108,37 +101,13 @@ func (c *conn) enqueue(op ws.OpCode, data []byte) {
 // bye has the close written. The caller holds c.mu.
 func (c *conn) bye(code wire.CloseCode) {
 	c.closeBy = time.Now().Add(writeTimeout)
-	var status []byte // none for a goodbye without one
-	if code != wire.CloseNone {
-		status = binary.BigEndian.AppendUint16(nil, uint16(code)) //nolint:gosec // close codes have four digits
-	}
-	c.append(ws.OpClose, status)
+	c.append(websocket.CloseMessage, websocket.FormatCloseMessage(int(code), ""))
 	c.flush()
 }
 
 // append queues a frame. The caller holds c.mu.
-func (c *conn) append(op ws.OpCode, data []byte) {
-	if c.queue == nil {
-		c.queue = buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool holds nothing else
-	}
-	c.queued++
-	_ = ws.WriteFrame(c.queue, ws.NewFrame(op, true, data)) // a buffer takes everything
-}
-
-// drop empties the queue. The caller holds c.mu.
-func (c *conn) drop() {
-	if c.queue != nil {
-		release(c.queue)
-	}
-	c.queue, c.queued = nil, 0
-}
-
-// release gives a buffer back, unless it has grown beyond what is usual.
-func release(b *bytes.Buffer) {
-	if b.Cap() <= writeBuffer {
-		b.Reset()
-		buffers.Put(b)
-	}
+func (c *conn) append(kind int, data []byte) {
+	_ = c.ws.WriteMessage(kind, data) // the line takes everything; gorilla nothing after a close, of which it writes some by itself
 }
 
 // flush writes what the network takes at once, and sees that somebody writes the rest. The caller holds c.mu.
@@ -146,26 +115,23 @@ func (c *conn) flush() {
 	if c.writing {
 		return
 	}
-	if n := writeAtOnce(c.nc, c.queue.Bytes()); n < c.queue.Len() {
-		c.queue.Next(n)
-		c.writing = true
-		c.server.running.Go(c.write) // the reader still counts, or there would be nobody to call
-		return
+	if batch := c.line.take(); batch != nil {
+		if batch.Next(writeAtOnce(c.line.Conn, batch.Bytes())); batch.Len() > 0 {
+			c.writing = true
+			c.server.running.Go(func() { c.write(batch) }) // the reader still counts, or there would be nobody to call
+			return
+		}
+		release(batch)
 	}
-	c.drop()
 	c.finish()
 }
 
-// write empties the queue. A reader that does not take what is written in time is given up: it gets no close frame, since that
+// write writes a batch and empties the queue. A reader that does not take what is written in time is given up: it gets no close frame, since that
 // would have to wait behind.
-func (c *conn) write() {
-	for {
-		batch, deadline, ok := c.next()
-		if !ok {
-			return
-		}
-		_ = c.nc.SetWriteDeadline(deadline) // it may be cut already
-		_, err := c.nc.Write(batch.Bytes())
+func (c *conn) write(batch *bytes.Buffer) {
+	for batch != nil {
+		_ = c.line.Conn.SetWriteDeadline(c.writeBy()) // it may be cut already
+		_, err := c.line.Conn.Write(batch.Bytes())
 		release(batch)
 		if err != nil {
 			var late net.Error
@@ -173,31 +139,38 @@ func (c *conn) write() {
 			c.hangUp()
 			return
 		}
+		batch = c.next()
 	}
 }
 
-// next takes all frames and says by when they have to be out. Without any the writer is done.
-func (c *conn) next() (batch *bytes.Buffer, deadline time.Time, ok bool) {
+// writeBy is when what is written now has to be out.
+func (c *conn) writeBy() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.queue == nil {
+	if c.closeBy.IsZero() {
+		return time.Now().Add(writeTimeout)
+	}
+	return c.closeBy
+}
+
+// next takes all frames. Without any the writer is done.
+func (c *conn) next() *bytes.Buffer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	batch := c.line.take()
+	if batch == nil {
 		c.writing = false
-		_ = c.nc.SetWriteDeadline(time.Time{}) // or nothing would go at once any more; it may be cut already
+		_ = c.line.Conn.SetWriteDeadline(time.Time{}) // or nothing would go at once any more; it may be cut already
 		c.finish()
-		return nil, time.Time{}, false
 	}
-	batch, c.queue, c.queued = c.queue, nil, 0
-	if deadline = c.closeBy; deadline.IsZero() {
-		deadline = time.Now().Add(writeTimeout)
-	}
-	return batch, deadline, true
+	return batch
 }
 
 // stop ends writing for good. Slow: because the other side does not read.
 func (c *conn) stop(slow bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.drop()
+	c.line.take()
 	c.slow = c.slow || slow
 	c.writing, c.closeBy = false, time.Now()
 }
@@ -210,7 +183,7 @@ func (c *conn) finish() {
 	case c.left:
 		c.hangUp()
 	default:
-		if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		if half, ok := c.line.Conn.(interface{ CloseWrite() error }); ok {
 			_ = half.CloseWrite() // it may be cut already
 		}
 		time.AfterFunc(closeTimeout, c.hangUp)
@@ -218,4 +191,4 @@ func (c *conn) finish() {
 }
 
 // hangUp cuts the connection, which ends its reader, too.
-func (c *conn) hangUp() { _ = c.nc.Close() } // it may be cut already
+func (c *conn) hangUp() { _ = c.line.Close() } // it may be cut already

@@ -49,10 +49,10 @@ func TestConnectAndAbortLeavesNothingBehind(t *testing.T) {
 			w.eventually("all peers are gone", func() bool { return w.hub.Sockets() == 0 })
 		}
 		cycle(40)
-		goroutines, files := w.goroutines(), descriptors(t)
+		goroutines, files := runtime.NumGoroutine(), descriptors(t)
 		cycle(800)
 		w.eventually("goroutines and descriptors are as before", func() bool {
-			return w.goroutines() <= goroutines && descriptors(t) <= files
+			return runtime.NumGoroutine() <= goroutines && descriptors(t) <= files
 		})
 		w.server.lobby.mu.Lock()
 		defer w.server.lobby.mu.Unlock()
@@ -61,9 +61,6 @@ func TestConnectAndAbortLeavesNothingBehind(t *testing.T) {
 		}
 	})
 }
-
-// goroutines counts all but the workers that wait for work, which are few.
-func (w *world) goroutines() int { return runtime.NumGoroutine() - int(w.server.spare.Load()) }
 
 // abort opens a socket, says something and resets the connection.
 func (w *world) abort(messages ...any) {
@@ -89,11 +86,11 @@ func TestAnIdleSocketIsOneGoroutine(t *testing.T) {
 		token, _ := w.signIn("ana")
 		w.connect(token)
 		w.eventually("one socket is idle", func() bool { return w.hub.Sockets() == 1 })
-		before, memory := w.goroutines(), inUse()
+		before, memory := runtime.NumGoroutine(), inUse()
 		for range sockets {
 			w.connect(token)
 		}
-		w.eventually("one goroutine a socket", func() bool { return w.goroutines() <= before+sockets })
+		w.eventually("one goroutine a socket", func() bool { return runtime.NumGoroutine() <= before+sockets })
 		t.Logf("%d bytes a socket, with the client's end", (inUse()-memory)/sockets)
 	})
 }

@@ -1,80 +1,73 @@
 package socket
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"net"
 	"unicode/utf8"
 
-	"github.com/gobwas/ws"
+	"github.com/gorilla/websocket"
 
 	"github.com/vigilhq/vigil/internal/wire"
 )
 
-// headLength is how many bytes an idle connection reads: all of a ping without a token, and of most control frames.
-const headLength = 64
-
-// wait is all that an idle connection has running: one read, on a stack that never has to grow. When something comes, a worker takes over.
-func (c *conn) wait() {
+// read waits for something to come and acts on it, until nothing more is there. Then a new goroutine waits: acting takes a deep stack, which
+// waiting would keep. It ends the connection when reading fails.
+func (c *conn) read() {
+	_, _ = c.line.ahead.Peek(1) // what has failed fails again
 	for {
-		c.have, _ = c.nc.Read(c.head[:]) // what has failed fails again for the worker
-		if !c.pong() {
-			break
-		}
-	}
-	c.server.wake(c)
-}
-
-// pong reports whether nothing has come but the answer to a ping of ours: nothing in it has to be read.
-func (c *conn) pong() bool {
-	const size = 6 // with a mask and without content
-	return c.have == size && c.head[0] == 0x80|byte(ws.OpPong) && c.head[1] == 0x80 && c.peer.Allow()
-}
-
-// Read implements [io.Reader]: the head, and then what comes after it.
-func (c *conn) Read(p []byte) (int, error) {
-	if c.have > 0 {
-		n := copy(p, c.head[:c.have])
-		c.have = 0
-		return n, nil
-	}
-	return c.nc.Read(p)
-}
-
-// attend moves what has come to the peer, and ends the connection when reading fails. When nothing more is there, it has somebody else wait.
-func (c *conn) attend(r *reader) {
-	for r.reset(c); ; {
-		kind, data, err := r.next()
-		if err != nil {
+		if err := c.receive(); err != nil {
 			c.end(err)
 			return
 		}
-		c.receive(kind, data)
-		if r.done() {
-			go c.wait()
+		if c.line.ahead.Buffered() == 0 {
+			go c.read()
 			return
 		}
 	}
 }
 
-// receive acts on a message or a control frame. The first message is auth, or the peer closes.
-func (c *conn) receive(kind ws.OpCode, data []byte) {
+// receive moves the next message to the peer, which is done with it when this returns. The first one is auth, or the peer closes.
+func (c *conn) receive() error {
+	kind, r, err := c.ws.NextReader()
+	if err != nil {
+		return err
+	}
+	message := buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool holds nothing else
+	defer release(message)
+	_, err = message.ReadFrom(r)
 	switch {
-	case kind == ws.OpPing:
-		if c.peer.Allow() {
-			c.enqueue(ws.OpPong, data)
-		}
-	case kind == ws.OpPong:
-		c.peer.Allow()
+	case err != nil:
+		return err
 	case c.closing(): // nothing counts any more
-	case kind != ws.OpText, !utf8.Valid(data):
+	case kind != websocket.TextMessage, !utf8.Valid(message.Bytes()):
 		c.peer.Violate()
 	default:
-		c.peer.Receive(c.server.ctx, data)
+		c.line.taken = 0
+		c.peer.Receive(c.server.ctx, message.Bytes())
 		if c.leave != nil && !c.closing() {
 			c.leave()
 			c.leave = nil
 		}
 	}
+	return nil
+}
+
+// pinged is gorilla's handler of pings.
+func (c *conn) pinged(data string) error {
+	c.line.taken = 0
+	if c.peer.Allow() {
+		c.enqueue(websocket.PongMessage, []byte(data))
+	}
+	return nil
+}
+
+// ponged is gorilla's handler of pongs.
+func (c *conn) ponged(string) error {
+	c.line.taken = 0
+	c.peer.Allow()
+	return nil
 }
 
 // end is what a failed read leads to.
@@ -85,9 +78,8 @@ func (c *conn) end(err error) {
 	} else {
 		c.peer.Gone(code)
 	}
-	var bye goodbye
-	if errors.As(err, &bye) {
-		c.answer(bye.code)
+	if closed := new(websocket.CloseError); errors.As(err, &closed) {
+		c.answer()
 	} else {
 		c.explain(code)
 		c.hangUp()
@@ -98,6 +90,22 @@ func (c *conn) end(err error) {
 	c.server.running.Done()
 }
 
+// verdict is the close that a failed read calls for, none if the other side has said goodbye or is gone.
+func verdict(err error) wire.CloseCode {
+	var closed *websocket.CloseError
+	var broken net.Error
+	switch {
+	case errors.As(err, &closed), errors.As(err, &broken):
+		return wire.CloseNone
+	case errors.Is(err, websocket.ErrReadLimit):
+		return websocket.CloseMessageTooBig
+	case errors.Is(err, errFlood):
+		return wire.CloseTooMany
+	default:
+		return websocket.CloseProtocolError // gorilla has said so already
+	}
+}
+
 // explain tells the other side why nothing more will be read and hears it out: to cut a connection with unread bytes is to reset
 // it, which can take the close frame with it.
 func (c *conn) explain(code wire.CloseCode) {
@@ -105,5 +113,5 @@ func (c *conn) explain(code wire.CloseCode) {
 		return
 	}
 	c.Close(code, nil)
-	_, _ = io.Copy(io.Discard, c.nc) // until it is gone, or has been cut
+	_, _ = io.Copy(io.Discard, c.line.Conn) // until it is gone, or has been cut
 }

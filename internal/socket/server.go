@@ -1,9 +1,8 @@
 // Package socket carries the WebSocket protocol (RFC 6455) over gorilla/websocket: it upgrades requests, guards what comes
 // before authentication, and moves frames between a connection and its live.Peer. It decides nothing about sessions.
 //
-// The handler returns once the connection is upgraded, so that net/http's buffers and the request go. An idle connection is a goroutine in a
-// read of a few bytes, on a stack of the smallest size: no buffer, no writer, no timer. What comes in is read and acted on by
-// workers, which have the buffers and the deep stacks, and are as many as there are connections with something to say.
+// The handler returns once the connection is upgraded, so that net/http's buffers and the request go. What stays per idle connection is one
+// reading goroutine, on a small stack: no writer, no timer.
 //
 // # How a connection ends
 //
@@ -20,7 +19,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
@@ -30,8 +28,9 @@ import (
 )
 
 const (
-	writeBuffer = 4 << 10 // bytes; what has grown beyond is not used again
-	maxSpare    = 64      // workers that wait for work
+	readLimit   = 16 << 10 // bytes of a message
+	readBuffer  = 512      // bytes; longer frames take several reads
+	writeBuffer = 4 << 10  // bytes, pooled: only what is being written has one
 )
 
 const (
@@ -51,11 +50,8 @@ type Server struct {
 	ctx      context.Context // of every connection: they outlive their requests
 	cancel   context.CancelFunc
 
-	waking chan *conn   // to workers that are free
-	spare  atomic.Int64 // how many those are
-
 	mu      sync.Mutex     // orders cancel and the first step of a connection
-	running sync.WaitGroup // connections, workers and writers
+	running sync.WaitGroup // connections and writers
 }
 
 // New returns a server whose connections join the hub. AllowedOrigin decides about the Origin header of a handshake; a
@@ -65,15 +61,13 @@ func New(hub *live.Hub, allowedOrigin func(string) bool) *Server {
 	return &Server{
 		hub: hub, accepts: rate.NewLimiter(acceptsPerSecond, acceptsPerSecond), lobby: newLobby(), ctx: ctx, cancel: cancel,
 		upgrader: websocket.Upgrader{
-			HandshakeTimeout: writeTimeout,
-			ReadBufferSize:   1, WriteBufferSize: 1, // used for nothing
+			WriteBufferSize: writeBuffer, WriteBufferPool: new(sync.Pool),
 			CheckOrigin: func(r *http.Request) bool {
 				origins := r.Header.Values("Origin")
 				return len(origins) == 1 && allowedOrigin(origins[0])
 			},
 			Error: refuseUpgrade,
 		},
-		waking: make(chan *conn),
 	}
 }
 
@@ -117,15 +111,28 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, origin session.Or
 		refuse(w, http.StatusServiceUnavailable, "this instance is shutting down")
 		return
 	}
-	upgraded, err := s.upgrader.Upgrade(w, r, w.Header())
+	c, err := s.upgrade(w, r)
 	if err != nil { // the upgrader has answered
 		leave()
 		s.running.Done()
 		return
 	}
-	c := &conn{nc: upgraded.NetConn(), server: s, leave: leave}
-	c.peer = s.hub.Connect(c, origin)
-	go c.wait()
+	c.leave, c.peer = leave, s.hub.Connect(c, origin)
+	go c.read()
+}
+
+// upgrade opens a connection that nobody reads yet.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (c *conn, err error) {
+	c = &conn{server: s}
+	if c.ws, err = s.upgrader.Upgrade(&hijacker{w, &c.line}, r, w.Header()); err != nil {
+		return nil, err
+	}
+	c.ws.SetReadLimit(readLimit)
+	c.ws.SetPingHandler(c.pinged)
+	c.ws.SetPongHandler(c.ponged)
+	c.writing = true
+	c.write(c.line.take()) // the answer to the handshake; when that fails, so will reading
+	return c, nil
 }
 
 // begin counts one more connection, unless the server is closed.
@@ -137,35 +144,6 @@ func (s *Server) begin() bool {
 	}
 	s.running.Add(1)
 	return true
-}
-
-// wake has a worker attend to a connection: one that is free, or else a new one.
-func (s *Server) wake(c *conn) {
-	select {
-	case s.waking <- c:
-	default:
-		s.running.Add(1) // the connection still counts
-		go s.work(c)
-	}
-}
-
-// work attends to one connection after the other. Few workers wait for more.
-func (s *Server) work(c *conn) {
-	defer s.running.Done()
-	for r := newReader(); ; {
-		c.attend(r)
-		c = nil
-		if s.spare.Add(1) <= maxSpare {
-			select {
-			case c = <-s.waking:
-			case <-s.ctx.Done():
-			}
-		}
-		s.spare.Add(-1)
-		if c == nil {
-			return
-		}
-	}
 }
 
 func refuseUpgrade(w http.ResponseWriter, _ *http.Request, status int, reason error) {
