@@ -83,19 +83,6 @@ func (w *world) start() *instance {
 	return i
 }
 
-// wholes holds callers to what a store relies on: a session that claims to be as last read is all of it.
-type wholes struct {
-	*sessiontest.Outage
-	t *testing.T
-}
-
-func (s wholes) Touch(ctx context.Context, known session.Session, at time.Time, n *session.Notice) (session.Session, error) {
-	if !known.Version.IsZero() && known.CreatedAt.IsZero() {
-		s.t.Errorf("touched with a part of a session: %+v", known)
-	}
-	return s.Outage.Touch(ctx, known, at, n)
-}
-
 func (i *instance) runFeed(w *world) {
 	ctx, stop := context.WithCancel(w.Context())
 	i.stopFeed = stop
