@@ -97,4 +97,4 @@ func (p *patience) end() {
 func (p *patience) Deadline() (time.Time, bool) { return p.begun().Deadline() }
 func (p *patience) Done() <-chan struct{}       { return p.begun().Done() }
 func (p *patience) Err() error                  { return p.begun().Err() }
-func (p *patience) Value(key any) any           { return p.begun().Value(key) }
+func (p *patience) Value(key any) any           { return p.parent.Value(key) }

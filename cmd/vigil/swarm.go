@@ -139,6 +139,8 @@ func (f *swarmFlags) check(given func(string) bool) error {
 		want(err == nil && (target.Scheme == "http" || target.Scheme == "https") && target.Host != "" && target.User == nil,
 			"--url %q is not a URL of http or https", o.URL)
 		want(plain == (f.tokens == ""), "--tokens FILE goes with --url, and is of no use to --protocol=plain")
+		want(plain || err != nil || target.Scheme != "http" || target.Hostname() == "localhost" || loopback(target),
+			"--url %q: tokens go to another machine over https alone", o.URL)
 		want(o.Revoke == 0 && !o.Mass, "--revoke and --mass end sessions: only those of our own server, without --url")
 		want(len(f.serve) == 0, "arguments after -- are flags of our own server, without --url")
 		want(!o.Collect || o.Server.Ops != "", "--gc needs --ops-url")

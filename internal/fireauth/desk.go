@@ -14,6 +14,9 @@ import (
 // share the next.
 const maxDeskCalls = 8
 
+// maxDeskWaiting is how many questions wait at most; beyond, the answer is unavailable at once.
+const maxDeskWaiting = 20_000
+
 // deskTimeout lets a call that is given up after [callTimeout] say so itself.
 const deskTimeout = callTimeout + 100*time.Millisecond
 
@@ -31,6 +34,16 @@ type desk struct {
 type question struct {
 	uid    session.UserID
 	answer chan<- found
+	over   <-chan struct{} // closed when nobody waits for the answer any more
+}
+
+func (q question) isOver() bool {
+	select {
+	case <-q.over:
+		return true
+	default:
+		return false
+	}
 }
 
 type found struct {
@@ -43,13 +56,9 @@ func (d *desk) ask(ctx context.Context, uid session.UserID) (session.Account, er
 	ctx, cancel := context.WithTimeout(ctx, deskTimeout)
 	defer cancel()
 	answer := make(chan found, 1)
-	d.mu.Lock()
-	d.waiting = append(d.waiting, question{uid, answer})
-	if d.calls < maxDeskCalls {
-		d.calls++
-		go d.work(context.WithoutCancel(ctx)) // for others, too
+	if !d.queue(ctx, question{uid, answer, ctx.Done()}) {
+		return session.Account{}, session.Unavailable("look up", errors.New("too many look-ups wait"))
 	}
-	d.mu.Unlock()
 	select {
 	case f := <-answer:
 		return f.account, f.err
@@ -58,19 +67,49 @@ func (d *desk) ask(ctx context.Context, uid session.UserID) (session.Account, er
 	}
 }
 
+// queue sees that a question is asked, unless too many wait.
+func (d *desk) queue(ctx context.Context, q question) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.waiting) >= maxDeskWaiting {
+		d.waiting = slices.DeleteFunc(d.waiting, question.isOver)
+	}
+	if len(d.waiting) >= maxDeskWaiting {
+		return false
+	}
+	d.waiting = append(d.waiting, q)
+	if d.calls < maxDeskCalls {
+		d.calls++
+		go d.work(context.WithoutCancel(ctx)) // for others, too
+	}
+	return true
+}
+
+// next takes the questions for a call, without those that nobody waits for any more. The latest come first: when there are more than can be answered
+// in time, an answer to the oldest would come too late for all of them.
+func (d *desk) next() (batch []question) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for last := len(d.waiting) - 1; last >= 0 && len(batch) < session.MaxAccounts; last-- {
+		if q := d.waiting[last]; !q.isOver() {
+			batch = append(batch, q)
+		}
+		d.waiting = d.waiting[:last]
+	}
+	if len(batch) == 0 {
+		d.waiting = nil
+		d.calls--
+	}
+	return batch
+}
+
 // work answers questions until there are none.
 func (d *desk) work(ctx context.Context) {
 	for {
-		d.mu.Lock()
-		batch := d.waiting[:min(len(d.waiting), session.MaxAccounts)]
-		d.waiting = d.waiting[len(batch):]
+		batch := d.next()
 		if len(batch) == 0 {
-			d.waiting = nil
-			d.calls--
-			d.mu.Unlock()
 			return
 		}
-		d.mu.Unlock()
 		accounts, err := d.together(ctx, batch)
 		for _, q := range batch {
 			q.answer <- found{accounts[q.uid], err}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -171,4 +172,37 @@ func TestQuestionsFailInTime(t *testing.T) {
 			})
 		})
 	}
+}
+
+// When more is asked than can be answered in time, there are answers all the same, and those who have given up stand in nobody's way.
+func TestDeskUnderwater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const users, patience = 5_000, 1500 * time.Millisecond
+		b := &bureau{delay: 1200 * time.Millisecond}
+		d := &desk{lookUp: b.lookUp}
+		var callers sync.WaitGroup
+		began := time.Now()
+		for i := range users {
+			callers.Go(func() {
+				<-time.After(time.Duration(i) * 500 * time.Microsecond)
+				for {
+					ctx, cancel := context.WithTimeout(t.Context(), patience)
+					_, err := d.ask(ctx, session.UserID(fmt.Sprint("user", i)))
+					cancel()
+					if err == nil {
+						return
+					}
+					<-time.After(rand.N(6 * time.Second)) // as browsers do
+				}
+			})
+		}
+		callers.Wait()
+		asked := 0
+		for _, call := range b.calls {
+			asked += len(call)
+		}
+		if took := time.Since(began); took > 2*time.Minute || asked > 5*users {
+			t.Errorf("all know after %s, when %d have been asked about for %d", took, asked, users)
+		}
+	})
 }

@@ -29,10 +29,13 @@ func (h *Hub) CheckAccounts(ctx context.Context) {
 	// Early enough to try again a few times before what is known is too old.
 	interval := min(h.options.TokenCheckInterval, h.registry.Settings().UserStateTTL*4/5)
 	every := max(interval/16, minCheckGap) // who has come and gone is looked at
+	failing := false                       // the latest check has failed, and with it what is known may become too old
 	for next := time.Now().Add(interval); ; {
 		now := time.Now()
 		users := h.users()
-		h.closeUnknown(users)
+		if failing {
+			h.closeUnknown(users)
+		}
 		next = earlier(next, now.Add(spread(users, interval, now)))
 		until := now.Add(every)
 		for !next.After(until) {
@@ -44,7 +47,8 @@ func (h *Hub) CheckAccounts(ctx context.Context) {
 			err := h.checkAccounts(ctx, batch)
 			now = time.Now()
 			next = now.Add(spread(users, interval, now))
-			if err != nil && ctx.Err() == nil {
+			failing = err != nil
+			if failing && ctx.Err() == nil {
 				h.log.Warn("accounts not checked", "error", err)
 				next = now.Add(min(interval/4, accountRetry))
 				until = next

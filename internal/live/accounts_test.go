@@ -260,3 +260,15 @@ func TestOneBatchFailsAlone(t *testing.T) {
 		}
 	})
 }
+
+// Who comes with an account that was asked about nearly too long ago is asked about, and not sent away.
+func TestAnAgedAccountIsAskedAboutFirst(t *testing.T) {
+	inCrowd(t, func(w *world, i *instance, _ *register) {
+		w.pass(time.Second) // off the moments at which the crowd is looked at
+		token, _ := w.signIn(i, "ana")
+		w.pass(5*time.Minute - 500*time.Millisecond)
+		tab := w.connect(i, token)
+		w.pass(time.Hour - 10*time.Minute)
+		tab.open()
+	})
+}
