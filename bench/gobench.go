@@ -30,12 +30,24 @@ func (b *bench) firestore(ctx context.Context, round int) error {
 	if err != nil {
 		return err
 	}
-	got := lines[0].value
-	b.add("firestore/active", got["active-writes/session-hour"])
-	b.add("firestore/idle", got["idle-writes/session-hour"])
-	b.add("firestore/reads", got["reads/session-hour"])
-	b.add("firestore/lookups", got["lookups/user-hour"])
-	b.add("firestore: reads per hour with SWEEP_INTERVAL=4h", got["reads-sweep4h/session-hour"])
+	return b.take(lines[0], map[string]string{
+		"firestore/active":  "active-writes/session-hour",
+		"firestore/idle":    "idle-writes/session-hour",
+		"firestore/reads":   "reads/session-hour",
+		"firestore/lookups": "lookups/user-hour",
+		"firestore: reads per hour with SWEEP_INTERVAL=4h": "reads-sweep4h/session-hour",
+	})
+}
+
+// take adds figures that a line has to have, by their units.
+func (b *bench) take(line benchmark, units map[string]string) error {
+	for figure, unit := range units {
+		value, ok := line.value[unit]
+		if !ok {
+			return fmt.Errorf("%s reports no %s", line.name, unit)
+		}
+		b.add(figure, value)
+	}
 	return nil
 }
 
@@ -55,11 +67,13 @@ func (b *bench) flood(ctx context.Context, _ int) error {
 	if err != nil {
 		return err
 	}
-	got := lines[0].value
-	b.add("flood", got["p99-ratio"])
-	b.add("flood: ms of good requests without it, p99", got["quiet-p99-ms"])
-	b.add("flood: ms of good requests in it, p99", got["flooded-p99-ms"])
-	return nil
+	return b.take(lines[0], map[string]string{
+		"flood": "flooded/alone",
+		"flood: against as many good requests more":                        "flooded/busy",
+		"flood: ms of good requests without it, p99":                       "alone-p99-ms",
+		"flood: ms of good requests among as many good requests more, p99": "busy-p99-ms",
+		"flood: ms of good requests in it, p99":                            "flooded-p99-ms",
+	})
 }
 
 // benchmark is a line that a benchmark of Go's has printed.
