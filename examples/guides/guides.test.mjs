@@ -41,6 +41,18 @@ async function refusedAtFirst(url) {
   await signIn(two);
 }
 
+/** Somebody who is warned stays by a key, and does nothing when warned again. */
+async function staysThenLeaves(page, told) {
+  const dialog = page.getByRole('dialog', { name: 'Are you still there?' });
+  await dialog.waitFor();
+  await page.keyboard.press('Enter');
+  await dialog.waitFor({ state: 'hidden' });
+  await dialog.waitFor();
+  await page.getByText(told).waitFor();
+  await page.getByLabel('Password').waitFor();
+  await dialog.waitFor({ state: 'hidden' });
+}
+
 test('docs/nextjs.md', async (t) => {
   const { files, commands } = read('nextjs.md');
   const app = folder('my-dashboard');
@@ -109,14 +121,7 @@ test('docs/nextjs.md', async (t) => {
     service = await vigil(hasty, service);
     const page = await chromium.open(url);
     await signIn(page);
-    const dialog = page.getByRole('dialog', { name: 'Are you still there?' });
-    await dialog.waitFor();
-    await page.keyboard.press('Enter');
-    await dialog.waitFor({ state: 'hidden' });
-    await dialog.waitFor();
-    await page.getByText('You were signed out because you were away.').waitFor();
-    await page.getByLabel('Password').waitFor();
-    await dialog.waitFor({ state: 'hidden' });
+    await staysThenLeaves(page, 'You were signed out because you were away.');
   });
 
   await t.test('who has too many sessions is told, and comes in when one has ended', async () => {
@@ -155,13 +160,7 @@ test('docs/without-react.md', async (t) => {
     service = await vigil(hasty, service);
     const page = await chromium.open(url);
     await signIn(page);
-    const dialog = page.getByRole('dialog', { name: 'Are you still there?' });
-    await dialog.waitFor();
-    await page.keyboard.press('Enter');
-    await dialog.waitFor({ state: 'hidden' });
-    await dialog.waitFor();
-    await page.getByText('You were signed out: idle_timeout.').waitFor();
-    await dialog.waitFor({ state: 'hidden' });
+    await staysThenLeaves(page, 'You were signed out: idle_timeout.');
   });
 
   await t.test('who has too many sessions is told, and comes in when one has ended', async () => {

@@ -1,6 +1,7 @@
 'use client';
 
 import { createContext, useContext, useMemo, useSyncExternalStore, type ReactNode } from 'react';
+import { IDLE } from '../core/parts.js';
 import type { Vigil, VigilState } from '../core/types.js';
 import { createSessionList, type SessionList } from './session-list.js';
 
@@ -16,19 +17,6 @@ interface Provided {
   client: Vigil;
   list: SessionList;
 }
-
-/** What is known on the server, and so while the page hydrates. */
-const unknown: VigilState = {
-  status: 'idle',
-  session: null,
-  warnAt: null,
-  idleDeadline: null,
-  expiresAt: null,
-  warning: null,
-  ended: null,
-  offset: 0,
-  error: null,
-};
 
 const Context = createContext<Provided | null>(null);
 
@@ -60,7 +48,7 @@ export function useSelected<T>(select: (state: VigilState) => T): T {
   return useSyncExternalStore(
     client.subscribe,
     () => select(client.getState()),
-    () => select(unknown),
+    () => select(IDLE), // nothing is known on the server, and so while the page hydrates
   );
 }
 
