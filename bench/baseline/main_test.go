@@ -55,8 +55,8 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%s: %d without a token", mode, status)
 		}
 	}
-	if google.LookUps() != 1 {
-		t.Errorf("%d look-ups over HTTPS, want that of one mode", google.LookUps())
+	if google.Asked().LookUps != 1 {
+		t.Errorf("%d look-ups over HTTPS, want that of one mode", google.Asked().LookUps)
 	}
 	if _, err := open(t.Context(), "nothing"); err == nil {
 		t.Error("an unknown mode")

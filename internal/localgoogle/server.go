@@ -109,6 +109,3 @@ func (s *Server) Asked() Asked {
 		Accounts: s.asked.accounts.Load(), Updates: s.asked.updates.Load(),
 	}
 }
-
-// LookUps returns how many requests have looked up accounts, up to a hundred each.
-func (s *Server) LookUps() int64 { return s.asked.lookUps.Load() }
