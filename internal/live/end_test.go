@@ -181,7 +181,7 @@ type racer struct {
 }
 
 func (r *racer) Send([]byte) { r.frames++ }
-func (*racer) Ping()         {}
+func (*racer) Ping([]byte)   {}
 
 func (r *racer) Close(code wire.CloseCode, _ []byte) { r.code = code }
 

@@ -117,7 +117,7 @@ type stamps struct {
 }
 
 func (*stamps) Send([]byte)                    {}
-func (s *stamps) Ping()                        { s.pings = append(s.pings, time.Now()); s.peer.Heard() }
+func (s *stamps) Ping([]byte)                  { s.pings = append(s.pings, time.Now()); s.peer.Heard() }
 func (s *stamps) Close(wire.CloseCode, []byte) { s.closed = time.Now() }
 
 func TestPingsAreSpreadAtFirstAndExactFromThenOn(t *testing.T) {

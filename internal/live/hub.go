@@ -91,6 +91,14 @@ func (h *Hub) Connect(conn Conn, origin session.Origin) *Peer {
 // sinceOrigin is the local time as peers keep it.
 func (h *Hub) sinceOrigin() time.Duration { return time.Since(h.origin) }
 
+// pingWithNext is when a peer that has just been pinged, with the answer to its heartbeat, is pinged by itself: a little later than its next
+// heartbeat, so that the ping goes with the answer to that one. Many peers share the moment, at which there is mostly nothing to do.
+func (h *Hub) pingWithNext(now time.Duration) time.Duration {
+	const parts = 64 // of an interval
+	part := max(h.options.HeartbeatInterval/parts, 1)
+	return (now + h.options.HeartbeatInterval + 4*part).Truncate(part)
+}
+
 // hash tells tokens of one peer apart. Its seed is random and nobody's to know.
 func (h *Hub) hash(token string) uint64 { return maphash.String(h.seed, token) }
 

@@ -149,7 +149,10 @@ func (t *tab) Send(frame []byte) {
 	t.frames = append(t.frames, f)
 }
 
-func (t *tab) Ping() {
+func (t *tab) Ping(after []byte) {
+	if after != nil {
+		t.Send(after)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.pings++

@@ -13,8 +13,8 @@ import (
 // Conn is the connection to a browser, as a [Peer] needs it. No method blocks; after Close all of them do nothing.
 type Conn interface {
 	Send(frame []byte)
-	// Ping asks the other side for a sign of life.
-	Ping()
+	// Ping sends the frame, unless it is nil, and asks the other side for a sign of life.
+	Ping(after []byte)
 	// Close sends the last frame, unless it is nil, and closes.
 	Close(code wire.CloseCode, last []byte)
 }
@@ -159,10 +159,16 @@ func (p *Peer) ping(ctx context.Context, request wire.Request) {
 	if p.fault != "" && fault == "" {
 		fault = p.fault
 	}
-	p.conn.Send(wire.Encode(wire.Pong{
+	pong := wire.Encode(wire.Pong{
 		Type: wire.TypePong, Timestamp: request.Timestamp, ServerTime: wire.Time(p.hub.registry.Now()),
 		TokenValid: p.fault == "", Error: string(fault), IdleDeadline: wire.Time(p.room.idleDeadline()),
-	}))
+	})
+	if now := time.Duration(p.heard.Load()); now >= p.nextPing-p.hub.options.HeartbeatInterval/2 {
+		p.conn.Ping(pong)
+		p.nextPing = p.hub.pingWithNext(now)
+		return
+	}
+	p.conn.Send(pong)
 }
 
 // noteReturn counts a reconnection, once: a client that repeats itself has not reconnected again. The caller holds p.mu.
@@ -244,7 +250,7 @@ func (p *Peer) due() time.Duration {
 		return 0
 	}
 	if now >= p.nextPing {
-		p.conn.Ping()
+		p.conn.Ping(nil)
 		p.nextPing = now + p.hub.options.HeartbeatInterval
 	}
 	next := min(silentAt, p.nextPing) - now

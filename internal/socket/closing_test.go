@@ -308,7 +308,7 @@ func TestNothingGoesAfterAClose(t *testing.T) {
 		c.Close(wire.CloseRevoked, []byte(`{"type":"last","reason":"why"}`))
 		c.Close(wire.CloseRestart, []byte(`{"type":"late"}`))
 		c.Send([]byte(`{"type":"later"}`))
-		c.Ping()
+		c.Ping(nil)
 		if n := c.line.queued; n != 2 {
 			w.Errorf("%d frames after the one that is being written", n)
 		}
@@ -316,7 +316,7 @@ func TestNothingGoesAfterAClose(t *testing.T) {
 		tab.wantClosed(4502, "last", "why")
 		c.server.running.Wait()
 		c.Send(nil)
-		c.Ping()
+		c.Ping(nil)
 		c.Close(wire.CloseRestart, nil)
 		c.server.running.Wait()
 		if c.line.queue != nil || c.writing {
@@ -357,7 +357,7 @@ func TestEverybodyAtOnce(t *testing.T) {
 				callers.Go(func() {
 					for range 20 {
 						c.Send([]byte("{}"))
-						c.Ping()
+						c.Ping(nil)
 					}
 					if i == 0 {
 						c.Close(wire.CloseRestart, nil)

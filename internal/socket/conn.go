@@ -39,10 +39,22 @@ type conn struct {
 }
 
 // Send implements live.Conn.
-func (c *conn) Send(data []byte) { c.enqueue(websocket.TextMessage, data) }
+func (c *conn) Send(frame []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.enqueue(websocket.TextMessage, frame) {
+		c.flush()
+	}
+}
 
 // Ping implements live.Conn.
-func (c *conn) Ping() { c.enqueue(websocket.PingMessage, nil) }
+func (c *conn) Ping(after []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if (after == nil || c.enqueue(websocket.TextMessage, after)) && c.enqueue(websocket.PingMessage, nil) {
+		c.flush()
+	}
+}
 
 // Close implements live.Conn.
 func (c *conn) Close(code wire.CloseCode, last []byte) {
@@ -83,18 +95,19 @@ func (c *conn) tooSlow() bool {
 	return c.slow
 }
 
-func (c *conn) enqueue(kind int, data []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// enqueue queues a frame, and reports whether that is to be flushed. The caller holds c.mu.
+func (c *conn) enqueue(kind int, data []byte) bool {
 	switch {
 	case !c.closeBy.IsZero():
+		return false
 	case c.line.full(len(data)):
 		c.line.take()
 		c.slow = true
 		c.bye(wire.CloseSlow)
+		return false
 	default:
 		c.append(kind, data)
-		c.flush()
+		return true
 	}
 }
 

@@ -12,19 +12,37 @@ import (
 	"github.com/vigilhq/vigil/internal/wire"
 )
 
-// read waits for something to come and acts on it, until nothing more is there. Then a new goroutine waits: acting takes a deep stack, which
-// waiting would keep. It ends the connection when reading fails.
+// read waits for something to come and acts on it. Then a new goroutine does the same: acting takes a deep stack, which waiting would
+// keep. It ends the connection when reading fails.
 func (c *conn) read() {
-	_, _ = c.line.ahead.Peek(1) // what has failed fails again
+	c.await()
+	if err := c.receive(); err != nil {
+		c.end(err)
+		return
+	}
+	go c.read()
+}
+
+// Of a frame that a client sends (RFC 6455, section 5.2).
+const (
+	pongFrame  = 0x80 | websocket.PongMessage // the first byte of a whole one
+	maskBit    = 0x80                         // of the second byte; the others are the size
+	maskKey    = 4                            // bytes
+	maxControl = 125                          // bytes of a control frame, besides its header
+)
+
+// await waits for something that gorilla has to read. Pongs it takes out itself: they say nothing more than that there is somebody, and gorilla
+// would go on to wait for what comes after them, deep inside.
+func (c *conn) await() {
 	for {
-		if err := c.receive(); err != nil {
-			c.end(err)
+		head, err := c.line.ahead.Peek(2)
+		if err != nil || head[0] != pongFrame || head[1] < maskBit || head[1] > maskBit|maxControl {
+			return // what has failed fails again
+		}
+		if _, err := c.line.ahead.Discard(len(head) + maskKey + int(head[1]&^maskBit)); err != nil {
 			return
 		}
-		if c.line.ahead.Buffered() == 0 {
-			go c.read()
-			return
-		}
+		c.ponged()
 	}
 }
 
@@ -58,16 +76,19 @@ func (c *conn) receive() error {
 func (c *conn) pinged(data string) error {
 	c.line.taken = 0
 	if c.peer.Allow() {
-		c.enqueue(websocket.PongMessage, []byte(data))
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.enqueue(websocket.PongMessage, []byte(data)) {
+			c.flush()
+		}
 	}
 	return nil
 }
 
-// ponged is gorilla's handler of pongs.
-func (c *conn) ponged(string) error {
+// ponged is what a pong leads to.
+func (c *conn) ponged() {
 	c.line.taken = 0
 	c.peer.Allow()
-	return nil
 }
 
 // end is what a failed read leads to.
