@@ -70,7 +70,8 @@ func (b *bench) cost(ctx context.Context, name string, n int, heartbeat time.Dur
 	if err != nil {
 		return swarm.Report{}, err
 	}
-	flags := []string{"--duration", max(heartbeat, b.sizes.heartbeat).String()}
+	interval := max(heartbeat, b.sizes.heartbeat).String()
+	flags := []string{"--settle", interval, "--duration", interval}
 	if name == "vigil" {
 		flags = append(flags, "--enroll")
 	}

@@ -77,7 +77,8 @@ func (f *swarmFlags) add(cmd *cobra.Command) {
 	flags, o := cmd.Flags(), &f.options
 	flags.IntVar(&o.Browsers, "browsers", 1000, "how many browsers, each of a user of its own (default with --tokens: as many as there are)")
 	flags.Float64Var(&o.Rate, "rate", 500, "how many of them begin in a second")
-	flags.DurationVar(&o.Duration, "duration", 30*time.Second, "how long to hold them once they are there")
+	flags.DurationVar(&o.Settle, "settle", 0, "how long to leave them alone once they are there, before anything is measured")
+	flags.DurationVar(&o.Duration, "duration", 30*time.Second, "how long to hold them then")
 	flags.DurationVar(&o.Heartbeat, "heartbeat", 0, "time between two pings of a browser (default what the server says)")
 	flags.DurationVar(&o.Activity, "activity", time.Minute, "time between two activities of a person")
 	flags.BoolVar(&f.idle, "idle", false, "no activity")
@@ -122,7 +123,7 @@ func (f *swarmFlags) check(given func(string) bool) error {
 	want(!o.Enroll || o.Register && !plain, "--enroll begins sessions: it goes with --register alone")
 	want(o.Browsers > 0, "--browsers must be at least 1")
 	want(o.Rate > 0, "--rate must be more than nothing")
-	want(o.Duration > 0, "--duration must be more than nothing")
+	want(o.Settle >= 0 && o.Duration > 0, "--settle cannot be negative, and --duration must be more than nothing")
 	want(o.Processes >= 0 && f.sources >= 0 && o.Revoke >= 0, "--processes, --sources and --revoke cannot be negative")
 	want(o.Heartbeat == 0 || plain && o.Heartbeat > 0 || o.Heartbeat >= minHeartbeat,
 		"--heartbeat must be at least %s: the service takes no more messages", minHeartbeat)

@@ -91,9 +91,9 @@ func (h *Hub) Connect(conn Conn, origin session.Origin) *Peer {
 // sinceOrigin is the local time as peers keep it.
 func (h *Hub) sinceOrigin() time.Duration { return time.Since(h.origin) }
 
-// pingWithNext is when a peer that has just been pinged, with the answer to its heartbeat, is pinged by itself: a little later than its next
-// heartbeat, so that the ping goes with the answer to that one. Many peers share the moment, at which there is mostly nothing to do.
-func (h *Hub) pingWithNext(now time.Duration) time.Duration {
+// afterHeartbeat is when a peer is pinged by itself that has sent a heartbeat: a little after its next one, so that the ping goes with the answer
+// to that. Many peers share the moment, which mostly finds nothing to do.
+func (h *Hub) afterHeartbeat(now time.Duration) time.Duration {
 	const parts = 64 // of an interval
 	part := max(h.options.HeartbeatInterval/parts, 1)
 	return (now + h.options.HeartbeatInterval + 4*part).Truncate(part)
@@ -127,7 +127,8 @@ func (h *Hub) join(p *Peer, id *session.Identity, token uint64) bool {
 	// The first ping comes at a random moment, so that sockets opened at once do not stay in step.
 	firstPing := h.options.HeartbeatInterval/2 + rand.N(h.options.HeartbeatInterval/2+1)
 	p.stage, p.room, p.identity, p.token = pending, r, id, token
-	p.nextPing = h.sinceOrigin() + firstPing
+	p.pinged = h.sinceOrigin()
+	p.nextPing = p.pinged + firstPing
 	h.deadlines.Arm(&p.deadline, firstPing)
 	return true
 }

@@ -50,6 +50,7 @@ type Peer struct {
 	identity *session.Identity
 	token    uint64        // a hash of the identity's, see renew
 	authBy   time.Duration // while greeting
+	pinged   time.Duration // from pending on; at first, when that was
 	nextPing time.Duration // from pending on
 	graceBy  time.Duration // by when a valid token must have come, if fault is set
 }
@@ -163,12 +164,14 @@ func (p *Peer) ping(ctx context.Context, request wire.Request) {
 		Type: wire.TypePong, Timestamp: request.Timestamp, ServerTime: wire.Time(p.hub.registry.Now()),
 		TokenValid: p.fault == "", Error: string(fault), IdleDeadline: wire.Time(p.room.idleDeadline()),
 	})
-	if now := time.Duration(p.heard.Load()); now >= p.nextPing-p.hub.options.HeartbeatInterval/2 {
-		p.conn.Ping(pong)
-		p.nextPing = p.hub.pingWithNext(now)
+	now := time.Duration(p.heard.Load())
+	p.nextPing = p.hub.afterHeartbeat(now)
+	if now-p.pinged < p.hub.options.HeartbeatInterval/4 {
+		p.conn.Send(pong)
 		return
 	}
-	p.conn.Send(pong)
+	p.conn.Ping(pong)
+	p.pinged = now
 }
 
 // noteReturn counts a reconnection, once: a client that repeats itself has not reconnected again. The caller holds p.mu.
@@ -251,7 +254,7 @@ func (p *Peer) due() time.Duration {
 	}
 	if now >= p.nextPing {
 		p.conn.Ping(nil)
-		p.nextPing = now + p.hub.options.HeartbeatInterval
+		p.pinged, p.nextPing = now, now+p.hub.options.HeartbeatInterval
 	}
 	next := min(silentAt, p.nextPing) - now
 	if p.stage == pending {

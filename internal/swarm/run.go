@@ -14,6 +14,7 @@ type Options struct {
 	Plan
 	Processes int
 	Command   func() *exec.Cmd // starts a worker: a program that calls [Work] on its standard input and output
+	Settle    time.Duration    // between the last one's arrival and the steady time
 	Duration  time.Duration    // of the steady time
 	Revoke    int              // users to revoke one after the other, once that is over
 	Mass      bool             // and then everybody at once
@@ -88,7 +89,7 @@ func (r *run) measure(ctx context.Context) error {
 		wanted bool
 		do     func(context.Context) error
 	}{
-		{"enrolling", r.Enroll, r.enroll}, {connecting, true, r.connect}, {steady, true, r.hold},
+		{"enrolling", r.Enroll, r.enroll}, {connecting, true, r.connect}, {"settling", r.Settle > 0, r.settle}, {steady, true, r.hold},
 		{revoking, r.Revoke > 0, r.revoke}, {mass, r.Mass, r.massRevoke},
 	} {
 		if !part.wanted {
@@ -195,6 +196,11 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// settle leaves the browsers to themselves, so that what follows an arrival is over.
+func (r *run) settle(ctx context.Context) error {
+	return r.until(ctx, "settling", r.Settle, progressEvery, func(Counts) bool { return false })
 }
 
 // hold is the steady time: it reads what the server takes meanwhile, and in the end what is alive.
