@@ -3,6 +3,7 @@ package socket
 import (
 	"bytes"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -51,6 +52,10 @@ func TestWhatTheProtocolDoesNotKnow(t *testing.T) {
 		"reserved bit":              {[][]byte{clientFrame(fin|reservedBit|opText, "{}")}, 1002},
 		"not masked":                {[][]byte{{fin | opText, 2}, []byte("{}")}, 1002},
 		"fragmented control frame":  {[][]byte{clientFrame(opPing, "")}, 1002},
+		"not masked pong":           {[][]byte{{fin | websocket.PongMessage, 0}, long}, 1002},
+		"fragmented pong":           {[][]byte{clientFrame(websocket.PongMessage, "")}, 1002},
+		"pong of a reserved bit":    {[][]byte{clientFrame(fin|reservedBit|websocket.PongMessage, "")}, 1002},
+		"long pong":                 {[][]byte{{fin | websocket.PongMessage, 0x80 | 126, 0, 200, 0, 0, 0, 0}, long[:200]}, 1002},
 		"long control frame":        {[][]byte{{fin | opPing, 0x80 | 126, 0, 200, 0, 0, 0, 0}, long[:200]}, 1002},
 		"continues nothing":         {[][]byte{clientFrame(fin|opContinue, "x")}, 1002},
 		"message inside another":    {[][]byte{clientFrame(opText, "x"), clientFrame(fin|opText, "{}")}, 1002},
@@ -89,6 +94,43 @@ func allocated() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.TotalAlloc
+}
+
+// However pongs come, the messages between them arrive, and whoever waits for the next does it on a small stack.
+func TestPongsBetweenMessages(t *testing.T) {
+	onLoopback(t, func(w *world) {
+		token, _ := w.signIn("ana")
+		tab := w.connect(token)
+		pong := clientFrame(fin|websocket.PongMessage, strings.Repeat("x", 125))
+		message := clientFrame(fin|opText, `{"type":"ping"}`)
+		half := len(message) - 5
+		for name, frames := range map[string][][]byte{
+			"before":                {pong, message},
+			"before, at once":       {slices.Concat(pong, message)},
+			"after, at once":        {slices.Concat(message, pong)},
+			"in between, at once":   {slices.Concat(pong, pong, message, pong)},
+			"in bits":               {pong[:1], pong[1:3], pong[3:50], pong[50:], message[:1], message[1:]},
+			"inside of a message":   {clientFrame(opText, `{"type":`), pong, clientFrame(fin|opContinue, `"ping"}`), pong},
+			"beside parts of it":    {slices.Concat(pong, message[:half]), slices.Concat(message[half:], pong[:7]), pong[7:]},
+			"empty":                 {clientFrame(fin|websocket.PongMessage, ""), message},
+			"empty and in bits too": {{fin | websocket.PongMessage}, {0x80, 0, 0}, slices.Concat([]byte{0, 0}, message)},
+		} {
+			for _, f := range frames {
+				if err := tab.raw(f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var f map[string]any
+			if err := tab.ReadJSON(&f); err != nil || f["type"] != string(wire.TypePong) {
+				t.Fatalf("%s: %v, %v", name, f, err)
+			}
+		}
+		w.eventually("the last pong is read, and nobody waits in gorilla", func() bool {
+			stacks := make([]byte, 1<<20)
+			stacks = stacks[:runtime.Stack(stacks, true)]
+			return !bytes.Contains(stacks, []byte("NextReader")) && bytes.Contains(stacks, []byte("await"))
+		})
+	})
 }
 
 func TestTheLongestMessage(t *testing.T) {
