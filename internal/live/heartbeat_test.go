@@ -31,12 +31,12 @@ func TestPingsGoWithTheAnswersToHeartbeats(t *testing.T) {
 		alone        int           // pings, at most: until both are in step
 		longest      time.Duration // between two pings
 	}{
-		"at the interval, as clients do": {interval, interval, 1, interval * 5 / 4},
-		"just after the first ping":      {interval / 2, interval, 1, interval * 5 / 4},
-		"a little late each time":        {interval, interval + time.Second, 1, interval*5/4 + time.Second},
+		"at the interval, as clients do": {interval, interval, 1, interval * 21 / 16},
+		"just after the first ping":      {interval / 2, interval, 1, interval * 21 / 16},
+		"a little late each time":        {interval, interval + time.Second, 1, interval*21/16 + time.Second},
 		"twice as often":                 {interval / 2, interval / 2, 1, interval},
 		"far too often":                  {0, interval / 20, 1, interval / 2},
-		"throttled, in a hidden tab":     {2 * interval, 2 * interval, 1 << 20, interval * 5 / 4},
+		"throttled, in a hidden tab":     {2 * interval, 2 * interval, 1 << 20, interval * 21 / 16},
 		"never":                          {2 * hour, interval, 1 << 20, interval},
 	} {
 		t.Run(name, func(t *testing.T) {
