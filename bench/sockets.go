@@ -40,6 +40,7 @@ func (b *bench) sockets(ctx context.Context, round int) error {
 		}
 		costs[name] = r
 		b.add("sockets: bytes per socket of "+name, r.Server.PerConnection.Resident)
+		b.add("sockets: bytes in use per socket of "+name, r.Server.PerConnection.Live)
 		b.add("sockets: µs of CPU per heartbeat of "+name, *r.Server.CPUPerPing)
 		b.add("sockets: part of the other core that the browsers of "+name+" took", r.Clients.CPU/r.Seconds["steady"])
 	}
@@ -107,15 +108,17 @@ func (b *bench) closes(ctx context.Context, n int) error {
 // number of sockets: a core that has less to do takes longer for each thing, as it falls asleep in between.
 func (b *bench) growth(ctx context.Context, _ int) error {
 	n := b.sizes.sockets
-	var memory, cpu []float64
+	var memory, live, cpu []float64
 	add := func(name string, reports ...swarm.Report) {
-		var bytes, each float64
+		var bytes, inUse, each float64
 		for _, r := range reports {
 			bytes += r.Server.PerConnection.Resident / float64(len(reports))
+			inUse += r.Server.PerConnection.Live / float64(len(reports))
 			each += *r.Server.CPUPerPing / float64(len(reports))
 		}
-		memory, cpu = append(memory, bytes), append(cpu, each)
+		memory, live, cpu = append(memory, bytes), append(live, inUse), append(cpu, each)
 		b.add("growth: bytes per socket, "+name, bytes)
+		b.add("growth: bytes in use per socket, "+name, inUse)
 		b.add("growth: µs of CPU per heartbeat, "+name, each)
 	}
 	sizes := []int{n / 15, n / 3, n}
@@ -143,6 +146,7 @@ func (b *bench) growth(ctx context.Context, _ int) error {
 	}
 	add(fmt.Sprintf("2 × %d", n), pair[:]...)
 	b.add("growth/memory", spread(memory))
+	b.add("growth: bytes in use, the dearest size against the cheapest", spread(live))
 	b.add("growth/cpu", spread(cpu))
 	return nil
 }

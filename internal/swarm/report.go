@@ -58,9 +58,11 @@ type Latency struct {
 type Usage struct {
 	PID              int      `json:"pid"`
 	BaselineResident int64    `json:"baselineResident"`           // bytes
+	BaselineLive     int64    `json:"baselineLive,omitempty"`     // bytes of objects and stacks that a garbage collection has left
 	BaselineCPU      float64  `json:"baselineCpu"`                // seconds in a second
 	EnrolledResident *int64   `json:"enrolledResident,omitempty"` // bytes, with all sessions begun and no socket
 	Resident         int64    `json:"resident"`                   // bytes
+	Live             int64    `json:"live,omitempty"`             // bytes, as BaselineLive
 	CPU              float64  `json:"cpu"`                        // seconds, those of the baseline taken off
 	Collected        bool     `json:"collected"`                  // memory was read after a forced garbage collection
 	PerConnection    PerUnit  `json:"perConnection"`
@@ -72,6 +74,7 @@ type Usage struct {
 type PerUnit struct {
 	Resident float64  `json:"resident"`         // bytes, its session included
 	Socket   *float64 `json:"socket,omitempty"` // bytes, without what the session had taken before
+	Live     float64  `json:"live,omitempty"`   // bytes of objects and stacks
 	CPU      float64  `json:"cpu"`              // microseconds in a second
 }
 

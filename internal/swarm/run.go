@@ -112,7 +112,8 @@ func (r *run) baseline(ctx context.Context) error {
 		return nil
 	}
 	r.Progress("the server without connections", Counts{})
-	if err := r.collect(ctx); err != nil {
+	live, err := r.collect(ctx)
+	if err != nil {
 		return err
 	}
 	resident, err := r.Server.Settled(ctx)
@@ -129,14 +130,15 @@ func (r *run) baseline(ctx context.Context) error {
 	}
 	after, err := r.Server.CPU()
 	r.report.Server = &Usage{
-		PID: r.Server.PID, BaselineResident: resident, BaselineCPU: (after - before).Seconds() / time.Since(began).Seconds(), Collected: r.Collect,
+		PID: r.Server.PID, BaselineResident: resident, BaselineLive: live, BaselineCPU: (after - before).Seconds() / time.Since(began).Seconds(), Collected: r.Collect,
 	}
 	return err
 }
 
-func (r *run) collect(ctx context.Context) error {
+// collect returns what a forced garbage collection leaves, zero if nobody wants one.
+func (r *run) collect(ctx context.Context) (live int64, err error) {
 	if !r.Collect {
-		return nil
+		return 0, nil
 	}
 	return r.Server.Collect(ctx)
 }
@@ -150,7 +152,7 @@ func (r *run) enroll(ctx context.Context) error {
 	if err != nil || r.report.Server == nil {
 		return err
 	}
-	if err := r.collect(ctx); err != nil {
+	if _, err := r.collect(ctx); err != nil {
 		return err
 	}
 	resident, err := r.Server.Settled(ctx)
@@ -250,17 +252,19 @@ func (r *run) usage(ctx context.Context, spent, in time.Duration, open, pings in
 	if u == nil {
 		return nil
 	}
-	if err := r.collect(ctx); err != nil {
+	live, err := r.collect(ctx)
+	if err != nil {
 		return err
 	}
 	resident, err := r.Server.Settled(ctx)
 	if err != nil {
 		return fmt.Errorf("memory of the server: %w", err)
 	}
-	u.Resident, u.CPU, u.Pings = resident, max(0, spent.Seconds()-u.BaselineCPU*in.Seconds()), pings
+	u.Resident, u.Live, u.CPU, u.Pings = resident, live, max(0, spent.Seconds()-u.BaselineCPU*in.Seconds()), pings
 	if open > 0 {
 		u.PerConnection = PerUnit{
-			Resident: float64(resident-u.BaselineResident) / float64(open), CPU: u.CPU * 1e6 / float64(open) / in.Seconds(),
+			Resident: float64(resident-u.BaselineResident) / float64(open), Live: float64(live-u.BaselineLive) / float64(open),
+			CPU: u.CPU * 1e6 / float64(open) / in.Seconds(),
 		}
 		if u.EnrolledResident != nil {
 			socket := float64(resident-*u.EnrolledResident) / float64(open)

@@ -143,8 +143,9 @@ func TestServerThatCounts(t *testing.T) {
 		switch r.URL.RequestURI() {
 		case "/metrics":
 			_, _ = fmt.Fprint(w, "# HELP vigil_sockets_open Open sockets.\n# TYPE vigil_sockets_open gauge\nvigil_sockets_open 1.5e+04\n")
-		case "/debug/pprof/heap?gc=1":
+		case "/debug/pprof/heap?gc=1&debug=1":
 			collected++
+			_, _ = fmt.Fprint(w, "heap profile: 0: 0 [0: 0] @ heap/1048576\n\n# runtime.MemStats\n# HeapAlloc = 5000\n# HeapSys = 9000\n# Stack = 600 / 700\n")
 		default:
 			w.WriteHeader(http.StatusNotFound)
 		}
@@ -154,8 +155,8 @@ func TestServerThatCounts(t *testing.T) {
 	if open, err := s.Sockets(t.Context()); open != 15_000 || err != nil {
 		t.Errorf("%d, %v", open, err)
 	}
-	if err := s.Collect(t.Context()); err != nil || collected != 2 {
-		t.Errorf("%d collections, %v", collected, err)
+	if live, err := s.Collect(t.Context()); live != 5600 || err != nil || collected != 2 {
+		t.Errorf("%d bytes after %d collections, %v", live, collected, err)
 	}
 	if _, err := (Server{Ops: ops.URL + "/x"}).Sockets(t.Context()); err == nil {
 		t.Error("sockets of a server that does not count them")

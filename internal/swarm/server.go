@@ -95,14 +95,25 @@ func (s Server) Sockets(ctx context.Context) (int, error) {
 	return open, err
 }
 
-// Collect forces a garbage collection, twice: what pools hold survives the first. It needs PPROF=true.
-func (s Server) Collect(ctx context.Context) error {
+// Collect forces a garbage collection, twice: what pools hold survives the first. It returns the bytes of objects and stacks that are left. It
+// needs PPROF=true.
+func (s Server) Collect(ctx context.Context) (live int64, err error) {
 	for range 2 {
-		if err := s.get(ctx, "/debug/pprof/heap?gc=1", func(string) error { return nil }); err != nil {
-			return fmt.Errorf("force a garbage collection: %w", err)
+		live = 0
+		err := s.get(ctx, "/debug/pprof/heap?gc=1&debug=1", func(line string) error {
+			var bytes int64
+			for _, format := range []string{"# HeapAlloc = %d", "# Stack = %d"} {
+				if _, err := fmt.Sscanf(line, format, &bytes); err == nil {
+					live += bytes
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, fmt.Errorf("force a garbage collection: %w", err)
 		}
 	}
-	return nil
+	return live, nil
 }
 
 func (s Server) get(ctx context.Context, path string, read func(line string) error) error {
