@@ -31,7 +31,7 @@ type bench struct {
 	google   *localgoogle.Server
 	signed   []string // tokens
 	pinned   bool
-	latest   swarm.Report // of Vigil with all sockets, in this round
+	latest   map[string]swarm.Report // of each server with all sockets, in this round
 	progress io.Writer
 	began    time.Time
 }

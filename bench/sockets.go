@@ -53,7 +53,7 @@ func (b *bench) sockets(ctx context.Context, round int) error {
 	b.add("sockets: bytes per socket of vigil beyond what its session had taken before", *vigil.PerConnection.Socket)
 	b.add("memory", (vigil.PerConnection.Resident-share)/tuned.PerConnection.Resident)
 	b.add("heartbeat", *vigil.CPUPerPing / *tuned.CPUPerPing)
-	b.latest = costs["vigil"]
+	b.latest = costs
 	return b.closes(ctx, n)
 }
 
@@ -106,30 +106,45 @@ func (b *bench) closes(ctx context.Context, n int) error {
 
 // growth compares what a socket costs among few, among many, and in two processes. As many heartbeats come in a second whatever the
 // number of sockets: a core that has less to do takes longer for each thing, as it falls asleep in between.
-func (b *bench) growth(ctx context.Context, _ int) error {
+func (b *bench) growth(ctx context.Context, round int) error {
+	memory, cpu, err := b.grow(ctx, "vigil")
+	if err != nil {
+		return err
+	}
+	b.add("growth/memory", memory)
+	b.add("growth/cpu", cpu)
+	if round > 0 {
+		return nil
+	}
+	memory, cpu, err = b.grow(ctx, "gorilla-tuned") // to know what of it is the machine's
+	b.add("growth: memory of gorilla-tuned, the dearest size against the cheapest", memory)
+	b.add("growth: CPU of gorilla-tuned, the dearest size against the cheapest", cpu)
+	return err
+}
+
+// grow measures the sockets of one kind of server at all sizes, and returns how many times as much the dearest takes as the cheapest.
+func (b *bench) grow(ctx context.Context, server string) (memory, cpu float64, err error) {
 	n := b.sizes.sockets
-	var memory, live, cpu []float64
-	add := func(name string, reports ...swarm.Report) {
-		var bytes, inUse, each float64
+	var resident, took []float64
+	add := func(size string, reports ...swarm.Report) {
+		var bytes, each float64
 		for _, r := range reports {
 			bytes += r.Server.PerConnection.Resident / float64(len(reports))
-			inUse += r.Server.PerConnection.Live / float64(len(reports))
 			each += *r.Server.CPUPerPing / float64(len(reports))
 		}
-		memory, live, cpu = append(memory, bytes), append(live, inUse), append(cpu, each)
-		b.add("growth: bytes per socket, "+name, bytes)
-		b.add("growth: bytes in use per socket, "+name, inUse)
-		b.add("growth: µs of CPU per heartbeat, "+name, each)
+		resident, took = append(resident, bytes), append(took, each)
+		b.add(fmt.Sprintf("growth: bytes per socket of %s, %s", server, size), bytes)
+		b.add(fmt.Sprintf("growth: µs of CPU per heartbeat of %s, %s", server, size), each)
 	}
 	sizes := []int{n / 15, n / 3, n}
-	if b.latest.Server != nil {
-		add(strconv.Itoa(n), b.latest) // of this round
+	if latest, ok := b.latest[server]; ok {
+		add(strconv.Itoa(n), latest) // of this round
 		sizes = sizes[:2]
 	}
 	for _, size := range sizes {
-		r, err := b.cost(ctx, "vigil", size, max(b.sizes.heartbeat*time.Duration(size)/time.Duration(n), minHeartbeat))
+		r, err := b.cost(ctx, server, size, max(b.sizes.heartbeat*time.Duration(size)/time.Duration(n), minHeartbeat))
 		if err != nil {
-			return err
+			return 0, 0, err
 		}
 		add(strconv.Itoa(size), r)
 	}
@@ -137,18 +152,15 @@ func (b *bench) growth(ctx context.Context, _ int) error {
 	group, pairCtx := errgroup.WithContext(ctx)
 	for i := range pair {
 		group.Go(func() (err error) {
-			pair[i], err = b.cost(pairCtx, "vigil", n, b.sizes.heartbeat*time.Duration(len(pair)))
+			pair[i], err = b.cost(pairCtx, server, n, b.sizes.heartbeat*time.Duration(len(pair)))
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return err
+		return 0, 0, err
 	}
 	add(fmt.Sprintf("2 × %d", n), pair[:]...)
-	b.add("growth/memory", spread(memory))
-	b.add("growth: bytes in use, the dearest size against the cheapest", spread(live))
-	b.add("growth/cpu", spread(cpu))
-	return nil
+	return spread(resident), spread(took), nil
 }
 
 // browsers has them come to a server, and says what became of both.
