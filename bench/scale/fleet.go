@@ -148,12 +148,7 @@ func (t *tab) leave() { t.peer.Gone(wire.CloseNone) }
 func (t *tab) Send([]byte) {}
 
 // Ping implements [live.Conn].
-func (t *tab) Ping(after []byte) {
-	if after != nil {
-		t.Send(after)
-	}
-	t.peer.Heard()
-}
+func (t *tab) Ping([]byte) { t.peer.Heard() }
 
 // Close implements [live.Conn].
 func (t *tab) Close(wire.CloseCode, []byte) { close(t.over) }
