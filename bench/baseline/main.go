@@ -6,7 +6,7 @@
 //	verify-revoked-in-process
 //	                the same with a look-up that is answered before it leaves the SDK's client: neither a network nor a transport is in it
 //	gorilla         a WebSocket server as in the library's first example: text frames are sent back
-//	gorilla-tuned   the same with every known setting against memory: 512-byte buffers, a pool for those of writers, and a handler that
+//	gorilla-tuned   the same with every known setting against memory: the smallest read buffer that helps, a pool for those of writers, and a handler that
 //	                returns after the upgrade
 //
 // The Admin SDK finds keys, credentials and project where it does in production: in its environment.

@@ -26,7 +26,7 @@ func plain(w http.ResponseWriter, r *http.Request) {
 	sendBack(ws)
 }
 
-var small = websocket.Upgrader{CheckOrigin: anyOrigin, ReadBufferSize: 512, WriteBufferSize: 512, WriteBufferPool: new(sync.Pool)}
+var small = websocket.Upgrader{CheckOrigin: anyOrigin, ReadBufferSize: 288, WriteBufferSize: 512, WriteBufferPool: new(sync.Pool)}
 
 func tuned(w http.ResponseWriter, r *http.Request) {
 	ws, err := small.Upgrade(w, r, nil)

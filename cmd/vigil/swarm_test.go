@@ -31,7 +31,7 @@ func (p *process) reportOf() swarm.Report {
 // Browsers of two processes against a real service with real signatures: the numbers add up on both sides, everybody who is revoked is
 // closed, and nothing is left running.
 func TestSwarm(t *testing.T) {
-	p := launch(t, &world{TB: t}, []string{"swarm", "--browsers=50", "--processes=2", "--rate=200", "--duration=3s", "--heartbeat=400ms", "--activity=1s",
+	p := launch(t, &world{TB: t}, []string{"swarm", "--browsers=50", "--processes=2", "--rate=200", "--settle=500ms", "--duration=3s", "--heartbeat=400ms", "--activity=1s",
 		"--token-lifetime=1m", "--revoke=5", "--mass", "--gc", "--enroll", "--json", "--", "--ws-max-token-age=30m"})
 	if code := p.wait(); code != 0 {
 		t.Fatalf("exit code %d: %s", code, p.stderr.String())
@@ -58,7 +58,8 @@ func TestSwarm(t *testing.T) {
 			t.Errorf("%s: %+v", kind, got)
 		}
 	}
-	if u := r.Server; !u.Collected || u.BaselineResident <= 0 || u.EnrolledResident == nil || u.PerConnection.Socket == nil || u.Pings < 50 {
+	if u := r.Server; !u.Collected || u.BaselineResident <= 0 || u.EnrolledResident == nil || u.PerConnection.Socket == nil || u.Pings < 50 ||
+		u.Live <= u.BaselineLive || u.BaselineLive <= 0 || r.Seconds["settling"] < 0.5 {
 		t.Errorf("%+v", u)
 	}
 	if google := r.Google.(map[string]any); google["lookUps"].(float64) < 50 || google["keys"].(float64) < 1 {

@@ -22,26 +22,26 @@ func (b *beats) Ping(after []byte) {
 }
 
 func TestPingsGoWithTheAnswersToHeartbeats(t *testing.T) {
-	const (
-		hour     = time.Hour
-		interval = 30 * time.Second // as in options
-	)
+	const interval = 30 * time.Second // as in options
 	for name, c := range map[string]struct {
 		first, every time.Duration // heartbeats of the client
-		alone        int           // pings, at most: until both are in step
-		longest      time.Duration // between two pings
+		alone        int           // pings without a heartbeat, at most: until both are in step
+		timeout      time.Duration // WS_DISCONNECT_TIMEOUT
 	}{
-		"at the interval, as clients do": {interval, interval, 1, interval * 21 / 16},
-		"just after the first ping":      {interval / 2, interval, 1, interval * 21 / 16},
-		"a little late each time":        {interval, interval + time.Second, 1, interval*21/16 + time.Second},
-		"twice as often":                 {interval / 2, interval / 2, 1, interval},
-		"far too often":                  {0, interval / 20, 1, interval / 2},
-		"throttled, in a hidden tab":     {2 * interval, 2 * interval, 1 << 20, interval * 21 / 16},
-		"never":                          {2 * hour, interval, 1 << 20, interval},
+		"at the interval, as clients do": {interval, interval, 7, 2 * interval},
+		"just after the first ping":      {interval / 2, interval, 7, 2 * interval},
+		"a second late each time":        {interval, interval + time.Second, 20, 2 * interval},
+		"a quarter late each time":       {interval, interval * 5 / 4, 60, 2 * interval},
+		"twice as often":                 {interval / 2, interval / 2, 2, 2 * interval},
+		"far too often":                  {0, interval / 20, 1, 2 * interval},
+		"throttled, in a hidden tab":     {2 * interval, 2 * interval, 60, 2 * interval},
+		"throttled, with little time":    {2 * interval, 2 * interval, 60, interval + time.Second},
+		"never":                          {3 * time.Hour, interval, 60, 2 * interval},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				w.settings.IdleTimeout = 3 * hour
+				const until = 30 * time.Minute
+				w.settings.IdleTimeout, w.options.DisconnectTimeout = 3*time.Hour, c.timeout
 				i := w.start()
 				token, _ := w.signIn(i, "ana")
 				b := new(beats)
@@ -49,22 +49,22 @@ func TestPingsGoWithTheAnswersToHeartbeats(t *testing.T) {
 				defer b.peer.Gone(wire.CloseNone)
 				b.peer.Receive(w.Context(), wire.Encode(wire.Request{Type: wire.TypeAuth, Token: token}))
 				began := time.Now()
-				for next := began.Add(c.first); time.Since(began) < hour/2; next = next.Add(c.every) {
-					w.pass(min(time.Until(next), hour/2))
+				for next := began.Add(c.first); time.Since(began) < until; next = next.Add(c.every) {
+					w.pass(min(time.Until(next), until))
 					b.peer.Receive(w.Context(), wire.Encode(wire.Request{Type: wire.TypePing}))
 				}
 				if alone := len(b.pings) - b.with; alone > c.alone {
 					t.Errorf("%d pings of %d went alone", alone, len(b.pings))
 				}
 				last := began
-				for _, at := range b.pings {
-					if at.Sub(last) > c.longest {
-						t.Errorf("after %s a ping after %s", last.Sub(began), at.Sub(last))
+				for n, at := range b.pings {
+					if pause := at.Sub(last); pause > interval*17/16 || n > 0 && pause < interval/4 {
+						t.Errorf("after %s a ping after %s", last.Sub(began), pause)
 					}
 					last = at
 				}
-				if !b.closed.IsZero() || len(b.pings) < int(hour/2/interval)-5 {
-					t.Errorf("%d pings, closed %s", len(b.pings), b.closed)
+				if !b.closed.IsZero() || time.Since(last) > interval*17/16 {
+					t.Errorf("%d pings, the last at %s, closed at %s", len(b.pings), last.Sub(began), b.closed)
 				}
 			})
 		})

@@ -17,7 +17,7 @@ import (
 
 // Options are what an operator decides about sockets.
 type Options struct {
-	HeartbeatInterval  time.Duration // between protocol pings; told to clients
+	HeartbeatInterval  time.Duration // between protocol pings, and between heartbeats of a client, which is told
 	DisconnectTimeout  time.Duration // without any frame for this long a socket is closed
 	TokenCheckInterval time.Duration // between checks of the accounts with open sockets
 	MaxTokenAge        time.Duration // a token issued longer ago counts as expired
@@ -91,12 +91,19 @@ func (h *Hub) Connect(conn Conn, origin session.Origin) *Peer {
 // sinceOrigin is the local time as peers keep it.
 func (h *Hub) sinceOrigin() time.Duration { return time.Since(h.origin) }
 
-// afterHeartbeat is when a peer is pinged by itself that has sent a heartbeat: a little after its next one, so that the ping goes with the answer
-// to that. Many peers share the moment, which mostly finds nothing to do.
-func (h *Hub) afterHeartbeat(now time.Duration) time.Duration {
-	const parts = 64 // of an interval
-	part := max(h.options.HeartbeatInterval/parts, 1)
-	return (now + h.options.HeartbeatInterval + 4*part).Truncate(part)
+// afterHeartbeat is when a peer that sends heartbeats is pinged by itself: a little later than an interval after the last ping, so that a heartbeat of
+// every interval comes before, and the ping goes with the answer to it. Many peers share the moment, which mostly finds nothing to do.
+func (h *Hub) afterHeartbeat(pinged time.Duration) time.Duration {
+	const parts = 64
+	interval := h.options.HeartbeatInterval
+	part := max(interval/parts, 1)
+	return (pinged + interval + min(4*part, (h.options.DisconnectTimeout-interval)/2)).Truncate(part)
+}
+
+// pingPause is what lies between two pings at least, however often heartbeats come: each is answered, and that counts as a message.
+func (h *Hub) pingPause() time.Duration {
+	interval := h.options.HeartbeatInterval
+	return min(max(interval/4, time.Second), interval*3/4)
 }
 
 // hash tells tokens of one peer apart. Its seed is random and nobody's to know.
@@ -124,11 +131,11 @@ func (h *Hub) join(p *Peer, id *session.Identity, token uint64) bool {
 		r.peers = r.peers[1:]
 	}
 	r.peers = append(r.peers, p)
-	// The first ping comes at a random moment, so that sockets opened at once do not stay in step.
+	// The first ping comes at a random moment, so that sockets opened at once, whose clients are silent, do not stay in step.
 	firstPing := h.options.HeartbeatInterval/2 + rand.N(h.options.HeartbeatInterval/2+1)
 	p.stage, p.room, p.identity, p.token = pending, r, id, token
-	p.pinged = h.sinceOrigin()
-	p.nextPing = p.pinged + firstPing
+	now := h.sinceOrigin()
+	p.pinged, p.nextPing = now-h.options.HeartbeatInterval, now+firstPing
 	h.deadlines.Arm(&p.deadline, firstPing)
 	return true
 }

@@ -14,7 +14,7 @@ import (
 type Conn interface {
 	Send(frame []byte)
 	// Ping sends the frame, unless it is nil, and asks the other side for a sign of life.
-	Ping(after []byte)
+	Ping(frame []byte)
 	// Close sends the last frame, unless it is nil, and closes.
 	Close(code wire.CloseCode, last []byte)
 }
@@ -50,7 +50,7 @@ type Peer struct {
 	identity *session.Identity
 	token    uint64        // a hash of the identity's, see renew
 	authBy   time.Duration // while greeting
-	pinged   time.Duration // from pending on; at first, when that was
+	pinged   time.Duration // from pending on: when the last ping went
 	nextPing time.Duration // from pending on
 	graceBy  time.Duration // by when a valid token must have come, if fault is set
 }
@@ -164,14 +164,13 @@ func (p *Peer) ping(ctx context.Context, request wire.Request) {
 		Type: wire.TypePong, Timestamp: request.Timestamp, ServerTime: wire.Time(p.hub.registry.Now()),
 		TokenValid: p.fault == "", Error: string(fault), IdleDeadline: wire.Time(p.room.idleDeadline()),
 	})
-	now := time.Duration(p.heard.Load())
-	p.nextPing = p.hub.afterHeartbeat(now)
-	if now-p.pinged < p.hub.options.HeartbeatInterval/4 {
+	if came := time.Duration(p.heard.Load()); came-p.pinged >= p.hub.pingPause() {
+		p.conn.Ping(pong)
+		p.pinged = came
+	} else {
 		p.conn.Send(pong)
-		return
 	}
-	p.conn.Ping(pong)
-	p.pinged = now
+	p.nextPing = p.hub.afterHeartbeat(p.pinged)
 }
 
 // noteReturn counts a reconnection, once: a client that repeats itself has not reconnected again. The caller holds p.mu.

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -300,6 +301,27 @@ func (w *world) pair() (*conn, *tab) {
 	return <-accepted, t
 }
 
+func TestAPingGoesWithTheFrameBeforeIt(t *testing.T) {
+	inBubble(t, func(w *world) {
+		c, tab := w.pair()
+		c.Ping([]byte("{}"))
+		written := make([]byte, 100)
+		n, err := tab.NetConn().Read(written)
+		if want := []byte{fin | opText, 2, '{', '}', fin | opPing, 0}; err != nil || !bytes.Equal(written[:n], want) {
+			w.Errorf("%v, %v", written[:n], err)
+		}
+		c.Send([]byte(`{"type":"first"}`))
+		synctest.Wait() // it is being written
+		for range maxQueued - 1 {
+			c.Send([]byte("{}"))
+		}
+		c.Ping([]byte("{}")) // of which the frame has room
+		tab.mute().browse().want("first")
+		tab.wantClosed(4003, "", "")
+		<-tab.cut
+	})
+}
+
 func TestNothingGoesAfterAClose(t *testing.T) {
 	inBubble(t, func(w *world) {
 		c, tab := w.pair()
@@ -356,7 +378,7 @@ func TestEverybodyAtOnce(t *testing.T) {
 			for i := range 8 {
 				callers.Go(func() {
 					for range 20 {
-						c.Send([]byte("{}"))
+						c.Ping([]byte("{}"))
 						c.Ping(nil)
 					}
 					if i == 0 {

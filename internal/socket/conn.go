@@ -48,10 +48,10 @@ func (c *conn) Send(frame []byte) {
 }
 
 // Ping implements live.Conn.
-func (c *conn) Ping(after []byte) {
+func (c *conn) Ping(frame []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if (after == nil || c.enqueue(websocket.TextMessage, after)) && c.enqueue(websocket.PingMessage, nil) {
+	if (frame == nil || c.enqueue(websocket.TextMessage, frame)) && c.enqueue(websocket.PingMessage, nil) {
 		c.flush()
 	}
 }

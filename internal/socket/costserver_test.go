@@ -91,7 +91,7 @@ func answer(question string, users int, revoke func(int)) {
 }
 
 var plainUpgrader = websocket.Upgrader{
-	ReadBufferSize: 512, WriteBufferSize: 4096, WriteBufferPool: new(sync.Pool),
+	ReadBufferSize: readBuffer, WriteBufferSize: 4096, WriteBufferPool: new(sync.Pool),
 	CheckOrigin: func(*http.Request) bool { return true },
 }
 

@@ -29,7 +29,7 @@ import (
 
 const (
 	readLimit   = 16 << 10 // bytes of a message
-	readBuffer  = 288      // bytes, the least that gorilla shares; what is longer is read into where it belongs
+	readBuffer  = 288      // bytes: gorilla shares more than 256, and Go allocates as many; what is longer is read into where it belongs
 	writeBuffer = 4 << 10  // bytes, pooled: only what is being written has one
 )
 
@@ -129,7 +129,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (c *conn, err e
 	}
 	c.ws.SetReadLimit(readLimit)
 	c.ws.SetPingHandler(c.pinged)
-	c.ws.SetPongHandler(func(string) error { c.ponged(); return nil }) // of one between the parts of a message
+	c.ws.SetPongHandler(func(string) error { c.ponged(); return nil }) // of what await does not see
 	c.writing = true
 	c.write(c.line.take()) // the answer to the handshake; when that fails, so will reading
 	return c, nil

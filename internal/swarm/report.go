@@ -177,8 +177,11 @@ func (r *Report) printServer(row func(...any)) {
 		}
 		memory := fmt.Sprintf("%s, %s without connections, %s; %.1f KB per connection",
 			megabytes(s.Resident), megabytes(s.BaselineResident), how, s.PerConnection.Resident/1000)
+		if s.PerConnection.Live > 0 {
+			memory += fmt.Sprintf(", %.1f KB of it in use", s.PerConnection.Live/1000)
+		}
 		if s.PerConnection.Socket != nil {
-			memory += fmt.Sprintf(", %.1f KB of it for the socket", *s.PerConnection.Socket/1000)
+			memory += fmt.Sprintf(", %.1f KB for the socket", *s.PerConnection.Socket/1000)
 		}
 		row("server's memory", memory)
 		cpu := fmt.Sprintf("%.2f s in %.1f s; %.2f µs per connection and second", s.CPU, r.Seconds[string(steady)], s.PerConnection.CPU)

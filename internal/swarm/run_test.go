@@ -146,6 +146,7 @@ func TestServerThatCounts(t *testing.T) {
 		case "/debug/pprof/heap?gc=1&debug=1":
 			collected++
 			_, _ = fmt.Fprint(w, "heap profile: 0: 0 [0: 0] @ heap/1048576\n\n# runtime.MemStats\n# HeapAlloc = 5000\n# HeapSys = 9000\n# Stack = 600 / 700\n")
+		case "/nothing/debug/pprof/heap?gc=1&debug=1":
 		default:
 			w.WriteHeader(http.StatusNotFound)
 		}
@@ -157,6 +158,9 @@ func TestServerThatCounts(t *testing.T) {
 	}
 	if live, err := s.Collect(t.Context()); live != 5600 || err != nil || collected != 2 {
 		t.Errorf("%d bytes after %d collections, %v", live, collected, err)
+	}
+	if _, err := (Server{Ops: ops.URL + "/nothing"}).Collect(t.Context()); err == nil {
+		t.Error("a collection that tells nothing")
 	}
 	if _, err := (Server{Ops: ops.URL + "/x"}).Sockets(t.Context()); err == nil {
 		t.Error("sockets of a server that does not count them")

@@ -99,16 +99,21 @@ func (s Server) Sockets(ctx context.Context) (int, error) {
 // needs PPROF=true.
 func (s Server) Collect(ctx context.Context) (live int64, err error) {
 	for range 2 {
+		found := 0
 		live = 0
 		err := s.get(ctx, "/debug/pprof/heap?gc=1&debug=1", func(line string) error {
 			var bytes int64
 			for _, format := range []string{"# HeapAlloc = %d", "# Stack = %d"} {
 				if _, err := fmt.Sscanf(line, format, &bytes); err == nil {
 					live += bytes
+					found++
 				}
 			}
 			return nil
 		})
+		if err == nil && found != 2 {
+			err = errUnknown
+		}
 		if err != nil {
 			return 0, fmt.Errorf("force a garbage collection: %w", err)
 		}
