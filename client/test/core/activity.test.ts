@@ -1,22 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
-import { Browser, pass, sleep, Tab } from './browser.js';
-import { Server } from './server.js';
+import { pass, sleep } from './browser.js';
+import { sent, server, setUp, tab } from './setup.js';
 
-let server: Server;
-let browser: Browser;
-let tab: Tab;
-
-beforeEach(async () => {
-  vi.useFakeTimers({ now: Date.parse('2026-01-02T03:04:05.678Z') });
-  server = new Server();
-  browser = new Browser(server);
-  tab = await new Tab(browser).live();
-});
-
-afterEach(() => vi.useRealTimers());
-
-const sent = (type: string) => server.peers.flatMap(({ frames }) => frames).filter((frame) => frame.type === type);
+setUp();
 
 describe('activity', () => {
   it.each(['mousedown', 'keydown', 'touchstart', 'wheel'])('is %s', async (type) => {

@@ -1,27 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 
 import { Browser, pass, Tab } from './browser.js';
-import { Server, sessionId } from './server.js';
+import { sessionId } from './server.js';
+import { browser, registrations, server, setUp, START, tab } from './setup.js';
 
-const START = Date.parse('2026-01-02T03:04:05.678Z');
-
-let server: Server;
-let browser: Browser;
-let tab: Tab;
-
-beforeEach(() => {
-  vi.useFakeTimers({ now: START });
-  server = new Server();
-  browser = new Browser(server);
-  tab = new Tab(browser, { deviceName: 'Kitchen', device: { type: 'tablet', os: 'iPadOS 19' } });
-});
-
-afterEach(() => vi.useRealTimers());
+setUp(() => new Tab(browser, { deviceName: 'Kitchen', device: { type: 'tablet', os: 'iPadOS 19' } }));
 
 /** An answer takes a moment. */
 const moment = () => new Promise((resolve) => setTimeout(resolve, 100));
-
-const registrations = () => server.requests.filter(({ method, path }) => method === 'POST' && path === '/v1/sessions');
 
 describe('a session begins', () => {
   it('with a registration when nothing is registered, and a socket', async () => {

@@ -1,20 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { Browser, pass, Tab } from './browser.js';
-import { Server, tokenOf } from './server.js';
+import { tokenOf } from './server.js';
+import { browser, server, setUp, tab } from './setup.js';
 
-let server: Server;
-let browser: Browser;
-let tab: Tab;
-
-beforeEach(async () => {
-  vi.useFakeTimers({ now: Date.parse('2026-01-02T03:04:05.678Z') });
-  server = new Server();
-  browser = new Browser(server);
-  tab = await new Tab(browser, { cookie: {} }).live();
-});
-
-afterEach(() => vi.useRealTimers());
+setUp(() => new Tab(browser, { cookie: {} }).live());
 
 describe('the mirrored cookie', () => {
   it('is the token, for as long as it lasts', async () => {

@@ -1,23 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { EndReason } from '../../src/core/index.js';
 import { Browser, pass, sleep, Tab } from './browser.js';
-import { Server, sessionId } from './server.js';
+import { sessionId } from './server.js';
+import { browser, registrations, server, setUp, tab } from './setup.js';
 
-let server: Server;
-let browser: Browser;
-let tab: Tab;
-
-beforeEach(async () => {
-  vi.useFakeTimers({ now: Date.parse('2026-01-02T03:04:05.678Z') });
-  server = new Server();
-  browser = new Browser(server);
-  tab = await new Tab(browser, { cookie: {} }).live();
-});
-
-afterEach(() => vi.useRealTimers());
-
-const registrations = () => server.requests.filter(({ method, path }) => method === 'POST' && path === '/v1/sessions');
+setUp(() => new Tab(browser, { cookie: {} }).live());
 
 /** Another tab's word that a session is over. */
 function broadcastEnd(sessionId: string): void {

@@ -1,24 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { Browser, pass, sleep, Tab } from './browser.js';
-import { Server } from './server.js';
+import { server, setUp, tab } from './setup.js';
 
-let server: Server;
-let browser: Browser;
-let tab: Tab;
-
-beforeEach(() => {
-  vi.useFakeTimers({ now: Date.parse('2026-01-02T03:04:05.678Z') });
-  server = new Server();
-  browser = new Browser(server);
-  tab = new Tab(browser);
-});
-
-afterEach(() => vi.useRealTimers());
+setUp();
 
 describe('sleep, networks and the life of a page', () => {
-  beforeEach(() => tab.live());
-
   it('finds after sleep what has become of the session', async () => {
     sleep(2 * 3600_000);
     server.end(tab.state.session!.id, 'idle_timeout');

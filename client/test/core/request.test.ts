@@ -1,21 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { createVigil, VigilError } from '../../src/core/index.js';
-import { Browser, pass, Tab } from './browser.js';
-import { Server, sessionId, tokenOf } from './server.js';
+import { pass, Tab } from './browser.js';
+import { sessionId, tokenOf } from './server.js';
+import { browser, server, setUp, tab } from './setup.js';
 
-let server: Server;
-let browser: Browser;
-let tab: Tab;
-
-beforeEach(async () => {
-  vi.useFakeTimers({ now: Date.parse('2026-01-02T03:04:05.678Z') });
-  server = new Server();
-  browser = new Browser(server);
-  tab = await new Tab(browser).live();
-});
-
-afterEach(() => vi.useRealTimers());
+setUp();
 
 /** What comes of a promise while time passes. */
 async function outcome<T>(promise: Promise<T>, ms = 200): Promise<T | VigilError> {

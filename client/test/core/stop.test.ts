@@ -1,22 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
-import { Browser, pass, Tab } from './browser.js';
-import { Server, sessionId } from './server.js';
+import { pass, Tab } from './browser.js';
+import { sessionId } from './server.js';
+import { browser, registrations, server, setUp, tab } from './setup.js';
 
-let server: Server;
-let browser: Browser;
-let tab: Tab;
-
-beforeEach(() => {
-  vi.useFakeTimers({ now: Date.parse('2026-01-02T03:04:05.678Z') });
-  server = new Server();
-  browser = new Browser(server);
-  tab = new Tab(browser, { cookie: {} });
-});
-
-afterEach(() => vi.useRealTimers());
-
-const registrations = () => server.requests.filter(({ method, path }) => method === 'POST' && path === '/v1/sessions');
+setUp(() => new Tab(browser, { cookie: {} }));
 
 /** Nothing is open, and nothing will come. */
 async function nothingIsLeft(): Promise<void> {
@@ -104,7 +92,7 @@ describe('after a stop', () => {
   });
 
   it('the next user does not wait for a registration that hangs, and cannot be given up', async () => {
-    tab = new Tab(browser, { cookie: {}, platform: { fetch: (input, init) => server.fetch(input, { ...init, signal: null }) } });
+    const tab = new Tab(browser, { cookie: {}, platform: { fetch: (input, init) => server.fetch(input, { ...init, signal: null }) } });
     tab.vigil.start();
     await pass(25);
     server.silent = true; // before the registration is sent

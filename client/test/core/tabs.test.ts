@@ -1,20 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { Browser, pass, sleep, Tab } from './browser.js';
-import { Server } from './server.js';
+import { pass, sleep, Tab } from './browser.js';
+import { browser, server, setUp, tab } from './setup.js';
 
-let server: Server;
-let browser: Browser;
-let tab: Tab;
-
-beforeEach(async () => {
-  vi.useFakeTimers({ now: Date.parse('2026-01-02T03:04:05.678Z') });
-  server = new Server();
-  browser = new Browser(server);
-  tab = await new Tab(browser).withFirebase().live();
-});
-
-afterEach(() => vi.useRealTimers());
+setUp(() => new Tab(browser).withFirebase().live());
 
 const another = () => new Tab(browser).withFirebase().live();
 const ends = (tabs: Tab[]) => tabs.map(({ state, onEnded }) => [state.status, state.ended, onEnded.mock.calls]);

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import type { ServerFrame } from '../../src/core/wire.js';
-import { Browser, pass, Tab } from './browser.js';
-import { decode, Server } from './server.js';
+import { pass } from './browser.js';
+import { decode } from './server.js';
+import { browser, server, setUp, tab } from './setup.js';
 
 interface Fixture {
   name: string;
@@ -17,18 +18,7 @@ const fixtures = (name: string): Fixture[] =>
 
 const keys = (frame: object) => Object.keys(frame).sort().join();
 
-let server: Server;
-let browser: Browser;
-let tab: Tab;
-
-beforeEach(async () => {
-  vi.useFakeTimers({ now: Date.parse('2026-01-02T03:04:05.678Z') });
-  server = new Server();
-  browser = new Browser(server);
-  tab = await new Tab(browser).live();
-});
-
-afterEach(() => vi.useRealTimers());
+setUp();
 
 it.each(fixtures('client'))('the fake service takes: $name', ({ frame }) => {
   expect(decode(JSON.stringify(frame))).toEqual(frame);

@@ -1,37 +1,20 @@
 // @vitest-environment jsdom
 import { act, cleanup, renderHook } from '@testing-library/react';
-import { StrictMode, type ReactNode } from 'react';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { VigilError } from '../../src/core/index.js';
-import { useIdleWarning, useRecentAuth, useSessions, useVigil, VigilProvider } from '../../src/react/index.js';
-import { Browser, pass, sleep, Tab } from '../core/browser.js';
-import { Server, sessionId, type SignIn } from '../core/server.js';
+import { useIdleWarning, useRecentAuth, useSessions, useVigil } from '../../src/react/index.js';
+import { pass, sleep, Tab } from '../core/browser.js';
+import { sessionId, type SignIn } from '../core/server.js';
+import { browser, server, setUp, tab } from '../core/setup.js';
+import { around } from './setup.js';
 
 // The hooks on the client itself, rather than on the one that plays it.
 
-let server: Server;
-let browser: Browser;
-let tab: Tab;
+setUp(() => new Tab(browser, { cookie: {} }));
 
-beforeEach(() => {
-  vi.useFakeTimers({ now: Date.parse('2026-01-02T03:04:05.678Z') });
-  server = new Server();
-  browser = new Browser(server);
-  tab = new Tab(browser);
-});
+afterEach(cleanup);
 
-afterEach(() => {
-  cleanup();
-  vi.useRealTimers();
-});
-
-const Around = ({ children }: { children: ReactNode }) => (
-  <StrictMode>
-    <VigilProvider client={tab.vigil}>{children}</VigilProvider>
-  </StrictMode>
-);
-
-const show = <T,>(hook: () => T) => renderHook(hook, { wrapper: Around }).result;
+const show = <T,>(hook: () => T) => renderHook(hook, { wrapper: around(tab.vigil) }).result;
 
 const signIn = () => act(async () => void (await tab.live()));
 
@@ -117,7 +100,6 @@ test('a re-authentication on the way is a new session, and the operation goes th
 });
 
 test('a re-authentication for the application’s own server reaches it', async () => {
-  tab = new Tab(browser, { cookie: {} });
   const shown = show(() => ({ ...useVigil(), withRecentAuth: useRecentAuth(async () => browser.reauthenticate()) }));
   await signIn();
   await act(() => pass(600_000));

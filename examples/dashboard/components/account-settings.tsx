@@ -7,6 +7,7 @@ import { useVigil } from '@vigilhq/client/react';
 import { useState, type FormEvent, type ReactNode } from 'react';
 import { useWords } from '@/lib/i18n';
 import { useProblem } from '@/lib/problems';
+import { useBusy } from '@/lib/use-busy';
 import { useAccount } from './account';
 import { Cancelled, useConfirmPassword, useRecent } from './reauth';
 import { Section } from './states';
@@ -148,23 +149,17 @@ function ChangeForm({ check, change, onDone, children }: { check: () => string |
   const { t } = useWords();
   const problem = useProblem();
   const [error, setError] = useState<string | null>(null);
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useBusy();
 
-  const submit = async (event: FormEvent) => {
+  const submit = (event: FormEvent) => {
     event.preventDefault();
     const wrong = check();
     setError(wrong);
     if (wrong) return;
-    setBusy(true);
-    try {
-      await change();
-      onDone();
-    } catch (cause) {
+    void run(change).then(onDone, (cause) => {
       const field = cause instanceof VigilError ? cause.details.errors?.[0]?.field : undefined;
       if (!(cause instanceof Cancelled)) setError((field && t.security.refused[field]) || problem(cause));
-    } finally {
-      setBusy(false);
-    }
+    });
   };
 
   return (

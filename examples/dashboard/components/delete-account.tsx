@@ -5,6 +5,7 @@ import { useVigil } from '@vigilhq/client/react';
 import { useState, type FormEvent } from 'react';
 import { useWords } from '@/lib/i18n';
 import { useReport } from '@/lib/problems';
+import { useBusy } from '@/lib/use-busy';
 import { useAccount } from './account';
 import { Cancelled, useRecent } from './reauth';
 import { Section } from './states';
@@ -18,20 +19,15 @@ export function DeleteAccount() {
   const report = useReport();
   const [open, setOpen] = useState(false);
   const [typed, setTyped] = useState('');
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useBusy();
 
   const confirmed = typed.trim() === email;
-  const remove = async (event: FormEvent) => {
+  const remove = (event: FormEvent) => {
     event.preventDefault();
     if (!confirmed) return;
-    setBusy(true);
-    try {
-      await recent(() => client.request('DELETE', '/v1/account'));
-    } catch (cause) {
+    void run(() => recent(() => client.request('DELETE', '/v1/account'))).catch((cause) => {
       if (!(cause instanceof Cancelled)) report(cause);
-    } finally {
-      setBusy(false);
-    }
+    });
   };
 
   return (

@@ -10,6 +10,7 @@ import { useCallback, useEffect, useState, type FormEvent } from 'react';
 import { useFormat } from '@/lib/format';
 import { useWords } from '@/lib/i18n';
 import { useProblem, useReport } from '@/lib/problems';
+import { useBusy } from '@/lib/use-busy';
 import { useAccount } from '../account';
 import { EndButton } from '../end-button';
 import { Cancelled, useRecent } from '../reauth';
@@ -130,14 +131,13 @@ function ActionForm({ action, path, onClose, onDone }: { action: Action; path: s
   const recent = useRecent();
   const problem = useProblem();
   const [reason, setReason] = useState('');
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useBusy();
   const [error, setError] = useState<string | null>(null);
 
-  const submit = async (event: FormEvent) => {
+  const submit = (event: FormEvent) => {
     event.preventDefault();
-    setBusy(true);
     setError(null);
-    try {
+    void run(async () => {
       const answer = await recent(() => client.request<Schemas['Ended'] | undefined>('POST', `${path}/${action}`, reason ? { reason } : {}));
       const ended = answer?.ended ?? 0;
       notifications.show({
@@ -146,11 +146,9 @@ function ActionForm({ action, path, onClose, onDone }: { action: Action; path: s
       });
       onClose();
       await onDone();
-    } catch (cause) {
+    }).catch((cause) => {
       if (!(cause instanceof Cancelled)) setError(problem(cause));
-    } finally {
-      setBusy(false);
-    }
+    });
   };
 
   return (

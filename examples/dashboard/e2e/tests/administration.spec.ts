@@ -1,4 +1,4 @@
-import { admin, ana, connected, en, expect, expectEnded, fillIn, sessionsOf, signIn, submit, test } from '../support/test.ts';
+import { admin, ana, connected, en, expect, expectEnded, fillIn, nextSecond, sessionsOf, signIn, submit, test } from '../support/test.ts';
 import { visit, visitors } from '../support/visitors.ts';
 
 test('an admin ends what a search matches, and disables an account', async ({ page, site, newContext }) => {
@@ -69,6 +69,8 @@ test('an admin ends what a search matches, and disables an account', async ({ pa
     await expect(theirs.getByText(en.signIn.errors.disabled)).toBeVisible();
   }
   await expect(page.getByText(en.userPage.enabled)).toBeVisible();
+  await expect(page.locator('#content')).toBeFocused();
+  await nextSecond(); // one of the second in which the account was disabled is revoked
   await fillIn(theirs, ana);
   expect(asked).toBe(until);
 });
