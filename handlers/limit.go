@@ -44,7 +44,7 @@ func (c class) String() string {
 }
 
 // byName bounds the bad tokens in the name of one user that are looked at from an address that has sent too many.
-var byName = Limit{PerSecond: 1, Burst: 5}
+var byName = Limit{PerSecond: 0.1, Burst: 3}
 
 // maxBuckets bounds the users and addresses that a limit remembers: some 20 MB. Who was heard of longest ago is forgotten
 // first, and has a full burst again a little early.
