@@ -43,7 +43,7 @@ type sizes struct {
 }
 
 var (
-	full  = sizes{users: 2000, warm: time.Second, load: 4 * time.Second, sockets: 15_000, revoke: 100, heartbeat: 10 * time.Second, goBench: "1s", flood: "3x"}
+	full  = sizes{users: 2000, warm: time.Second, load: 4 * time.Second, sockets: 15_000, revoke: 100, heartbeat: 10 * time.Second, goBench: "1s", flood: "5x"}
 	quick = sizes{users: 200, warm: 100 * time.Millisecond, load: time.Second, sockets: 100, revoke: 20, heartbeat: time.Second, goBench: "1000x", flood: "1x"}
 )
 

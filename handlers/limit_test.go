@@ -85,6 +85,7 @@ func TestNotLimited(t *testing.T) {
 		token := w.live(ana)
 		for range 1000 {
 			w.do("GET", "/v1/check", token).want(http.StatusNoContent)
+			w.do("GET", "/v1/check", "not.a.token").want(http.StatusUnauthorized)
 		}
 	})
 }

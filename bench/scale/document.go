@@ -106,6 +106,9 @@ var functions = template.FuncMap{
 	"float":   func(n int) float64 { return float64(n) },
 	"ramp":    ramp, "minutes": func(d time.Duration) string { return figure(d.Minutes()) },
 	"missing": missing, "massPerSecond": func() float64 { return endsTogether * commitsAtOnce / commitLatency.Seconds() },
+	"micros":       func(d time.Duration) string { return figure(float64(d) / float64(time.Microsecond)) },
+	"heartbeatCPU": func() time.Duration { return heartbeatCPU }, "requestCPU": func() time.Duration { return requestCPU },
+	"noticeCPU": func() time.Duration { return noticeCPU }, "busy": func() float64 { return busy },
 	"backgroundReads": func() float64 { return backgroundReads }, "probes": func() int { return probesPerHour },
 	"people": func() int { return people }, "asBuilt": func() design { return asBuilt }, "sharded": func() design { return sharded },
 }

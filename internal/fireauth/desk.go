@@ -134,8 +134,9 @@ func (d *desk) together(ctx context.Context, batch []question) (map[session.User
 			return accounts, nil
 		}
 	}
-	one, err := d.lookUp(ctx, uids[:1])
-	if err == nil && !one[uids[0]].Missing {
+	first := max(slices.IndexFunc(uids, possible), 0) // the others are missing without having been asked for
+	one, err := d.lookUp(ctx, uids[first:first+1])
+	if err == nil && !one[uids[first]].Missing {
 		err = session.Unavailable("look up", errors.New("an account that is missing among others is there alone"))
 	}
 	return accounts, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -148,6 +149,30 @@ func TestABatchWithoutAnybodyIsNotBelieved(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// An account that cannot exist, and is missing without anybody having been asked, bears no witness.
+func TestABatchIsNotBelievedForAnAccountThatCannotExist(t *testing.T) {
+	impossible := []session.UserID{"", session.UserID(strings.Repeat("A", maxUID+1))}
+	d := &desk{lookUp: func(_ context.Context, uids []session.UserID) (map[session.UserID]session.Account, error) {
+		accounts := make(map[session.UserID]session.Account)
+		for _, uid := range uids {
+			accounts[uid] = session.Account{UserID: uid, Missing: len(uids) > 1 || !possible(uid)}
+		}
+		return accounts, nil
+	}}
+	for _, other := range []session.UserID{"ana", impossible[1]} {
+		var batch []question
+		for _, uid := range append(impossible, other) {
+			batch = append(batch, question{uid: uid})
+		}
+		accounts, err := d.together(t.Context(), batch)
+		if other == "ana" {
+			wantCode(t, err, session.CodeUnavailable)
+		} else if err != nil || !accounts[other].Missing {
+			t.Errorf("%v, %v, where none can exist", accounts, err)
+		}
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,6 +76,7 @@ type Verifier struct {
 	want       expected
 	now        func() time.Time
 	desk       desk
+	signatures slots // of the processors, for checking them: requests that are answered from memory have the others
 	lookUps    slots
 	claims     slots
 	probes     slots
@@ -127,11 +129,12 @@ func Open(ctx context.Context, options Options) (*Verifier, error) {
 			audience: options.ProjectID,
 			tenant:   options.TenantID,
 		},
-		now:     options.Now,
-		lookUps: make(slots, maxLookUps),
-		claims:  make(slots, 1),
-		probes:  make(slots, 1),
-		probe:   keysAnswer,
+		now:        options.Now,
+		signatures: make(slots, max(1, runtime.GOMAXPROCS(0)/2)),
+		lookUps:    make(slots, maxLookUps),
+		claims:     make(slots, 1),
+		probes:     make(slots, 1),
+		probe:      keysAnswer,
 		newKeyring: func(ctx context.Context) (keyring, error) {
 			return connect(ctx, options, option.WithoutAuthentication())
 		},

@@ -5,12 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"io"
 	"log/slog"
-	mathrand "math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"slices"
+	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,7 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/time/rate"
+	"firebase.google.com/go/v4/auth"
 
 	"github.com/vigilhq/vigil/handlers"
 	"github.com/vigilhq/vigil/internal/identity"
@@ -73,6 +72,17 @@ func newDoor(g *google) *door {
 	d.gate = session.NewGate(d.registry, counted{d.verifier, &d.verified})
 	d.store.Before(func(string) { d.storeRead.Add(1) })
 	return d
+}
+
+// handler is what serves all of it, with the limits that are the default.
+func (d *door) handler() http.Handler {
+	return handlers.New(handlers.Options{
+		Gate: d.gate, Registry: d.registry, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Limits: handlers.Limits{
+			Register: handlers.Limit{PerSecond: 0.5, Burst: 60}, Sensitive: handlers.Limit{PerSecond: 1.0 / 6, Burst: 20},
+			API: handlers.Limit{PerSecond: 50, Burst: 200}, Handshake: handlers.Limit{PerSecond: 50, Burst: 500},
+		},
+	})
 }
 
 // signIn creates an account and registers a session of it.
@@ -147,97 +157,132 @@ func TestR5AFloodOfBadTokensCostsNothingElse(t *testing.T) {
 	})
 }
 
-// BenchmarkR5GoodTrafficInAFlood measures GET /v1/check of known sessions at a steady rate, over TCP: alone, beside as many requests
-// of the same kind, and beside a flood of forgeries, each of which costs a parse and an RSA signature. Rounds of the three take turns; the metrics are
-// medians of the rounds' p99 in milliseconds, and of the quotients of neighbours. Client and server share the machine: what more
-// traffic of any kind costs there is what the second kind of rounds is for.
-func BenchmarkR5GoodTrafficInAFlood(b *testing.B) {
-	const goodPerSecond, badPerSecond = 400, 400
-	d := newDoor(newGoogle(b))
-	tokens := make([]string, 50)
-	for i := range tokens {
-		tokens[i] = d.signIn(fmt.Sprint("user", i))
-	}
-	server := httptest.NewServer(handlers.New(handlers.Options{Gate: d.gate, Registry: d.registry}))
-	b.Cleanup(server.Close)
-	forgeries := make([]string, 2_000)
-	for i := range forgeries {
-		forgeries[i] = forgery(testKID, fmt.Sprint("user", i%100))
-	}
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
-	b.Cleanup(client.CloseIdleConnections)
-	check := func(token string, want int) time.Duration {
-		began := time.Now()
-		r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, server.URL+"/v1/check", nil)
-		if err != nil {
-			b.Error(err)
-			return 0
-		}
-		r.Header.Set("Authorization", "Bearer "+token)
-		answer, err := client.Do(r)
-		if err != nil {
-			b.Error(err)
-			return 0
-		}
-		_, _ = io.Copy(io.Discard, answer.Body) // or the connection is not used again
-		_ = answer.Body.Close()
-		if answer.StatusCode != want {
-			b.Errorf("%s, want %d", answer.Status, want)
-		}
-		return time.Since(began)
-	}
-	more := func(i int) { check(tokens[i%len(tokens)], http.StatusNoContent) }
-	flood := func(i int) { check(forgeries[i%len(forgeries)], http.StatusUnauthorized) }
-	// round is the p99 of a second of good traffic, in milliseconds, with something else beside it.
-	round := func(beside func(int)) float64 {
-		var group sync.WaitGroup
-		if beside != nil {
-			group.Go(func() { paced(b.Context(), badPerSecond, beside) })
-		}
-		var mu sync.Mutex
-		var all []time.Duration
-		paced(b.Context(), goodPerSecond, func(i int) {
-			took := check(tokens[i%len(tokens)], http.StatusNoContent)
-			mu.Lock()
-			defer mu.Unlock()
-			all = append(all, took)
-		})
-		group.Wait()
-		slices.Sort(all)
-		return float64(all[len(all)*99/100].Microseconds()) / 1000
-	}
-	round(flood)
-	var alone, busy, flooded, toAlone, toBusy []float64
-	for b.Loop() {
-		a, m, f := round(nil), round(more), round(flood)
-		alone, busy, flooded = append(alone, a), append(busy, m), append(flooded, f)
-		toAlone, toBusy = append(toAlone, f/a), append(toBusy, f/m)
-	}
-	b.ReportMetric(median(alone), "alone-p99-ms")
-	b.ReportMetric(median(busy), "busy-p99-ms")
-	b.ReportMetric(median(flooded), "flooded-p99-ms")
-	b.ReportMetric(median(toAlone), "flooded/alone")
-	b.ReportMetric(median(toBusy), "flooded/busy")
-	b.ReportMetric(0, "ns/op") // rounds last a second, whatever they find
+// address is where requests come from.
+type address struct {
+	*door
+	http.Handler
+	ip string
 }
 
-// paced calls f this many times in a second, give or take, at random distances, and waits for the calls. A late one does not delay the next.
-func paced(ctx context.Context, perSecond int, f func(i int)) {
-	pace := rate.NewLimiter(rate.Limit(perSecond), 1)
-	var calls sync.WaitGroup
-	for i := range perSecond {
-		if pace.Wait(ctx) != nil {
-			break
-		}
-		calls.Go(func() {
-			<-time.After(mathrand.N(time.Second / time.Duration(perSecond)))
-			f(i)
-		})
+// ask sends a request with a token, and returns the status of the answer.
+func (a address) ask(method, target, token string) int {
+	r := httptest.NewRequestWithContext(a.t.Context(), method, target, nil)
+	r.RemoteAddr = a.ip + ":1"
+	r.Header.Set("Authorization", "Bearer "+token)
+	answer := httptest.NewRecorder()
+	a.ServeHTTP(answer, r)
+	if answer.Code == http.StatusTooManyRequests && answer.Header().Get("Retry-After") == "" {
+		a.t.Error("429 without Retry-After")
 	}
-	calls.Wait()
+	return answer.Code
 }
 
-func median(of []float64) float64 {
-	slices.Sort(of)
-	return of[len(of)/2]
+// flood sends forgeries in the name of a user, and returns how many of them have been verified. None has been let in.
+func (a address) flood(method, target, uid string, n int) (verified int32) {
+	a.t.Helper()
+	before := a.verified.Load()
+	for range n {
+		if code := a.ask(method, target, forgery(testKID, uid)); code != http.StatusUnauthorized && code != http.StatusTooManyRequests {
+			a.t.Fatalf("a forgery: %d", code)
+		}
+	}
+	return a.verified.Load() - before
+}
+
+// want checks the status of an answer.
+func (a address) want(status int, method, target, token string) {
+	a.t.Helper()
+	if code := a.ask(method, target, token); code != status {
+		a.t.Errorf("%s %s: %d, want %d", method, target, code, status)
+	}
+}
+
+// R5: an address that floods has its forgeries refused unverified, and nobody else's tokens.
+func TestR5AFloodFromOneAddressIsNotVerified(t *testing.T) {
+	for _, flooded := range [][2]string{{"GET", "/v1/check"}, {"POST", "/v1/sessions"}, {"PUT", "/v1/account/password"}} {
+		t.Run(flooded[0]+" "+flooded[1], func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDoor(newGoogle(t))
+				synctest.Wait()
+				edge := d.handler()
+				here, elsewhere := address{d, edge, "198.51.100.7"}, address{d, edge, "198.51.100.8"}
+				ana, bob := d.signIn("ana"), d.signIn("bob")
+				if verified := here.flood(flooded[0], flooded[1], "nobody", 1000); verified != 200 {
+					t.Errorf("%d of 1000 forgeries verified, want the burst of the limit", verified)
+				}
+				here.want(http.StatusNoContent, "GET", "/v1/check", ana)
+				here.want(http.StatusNoContent, "GET", "/v1/check", goodToken(object{"sub": "ana", "nonce": 1})) // the next one of who is known
+				if verified := here.flood(flooded[0], flooded[1], "ana", 1000); verified != 3 {
+					t.Errorf("%d of 1000 forgeries in the name of one who is known verified", verified)
+				}
+				here.want(http.StatusNoContent, "GET", "/v1/check", ana)
+				here.want(http.StatusNoContent, "GET", "/v1/check", goodToken(object{"sub": "bob", "nonce": 2}))
+				here.want(http.StatusNoContent, "GET", "/v1/check", bob)
+				// Others wait until there is room again, and everybody is at once where no flood comes from.
+				newcomer := goodToken(object{"sub": "newcomer"})
+				here.want(http.StatusTooManyRequests, "GET", "/v1/token", goodToken(object{"sub": "ana", "nonce": 3}))
+				here.want(http.StatusTooManyRequests, "GET", "/v1/token", newcomer)
+				elsewhere.want(http.StatusUnauthorized, "GET", "/v1/token", goodToken(object{"sub": "newcomer"})) // who has no account
+				<-time.After(10 * time.Second)
+				here.want(http.StatusOK, "GET", "/v1/token", goodToken(object{"sub": "ana", "nonce": 4}))
+				here.want(http.StatusUnauthorized, "GET", "/v1/token", newcomer)
+			})
+		})
+	}
+}
+
+// held is a keyring that takes its time for every token, and notes how many it is asked about at once.
+type held struct {
+	keyring
+	mu          sync.Mutex
+	asked, most int
+}
+
+func (h *held) VerifyIDToken(ctx context.Context, token string) (*auth.Token, error) {
+	h.count(1)
+	defer h.count(-1)
+	<-time.After(time.Second)
+	return h.keyring.VerifyIDToken(ctx, token)
+}
+
+func (h *held) count(n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.asked += n
+	h.most = max(h.most, h.asked)
+}
+
+// R5: however many tokens come at once, half of the processors are left to requests that need no signature, and nobody waits for longer than for
+// an answer.
+func TestR5SignaturesAreCheckedInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newGoogle(t).kept()
+		h := &held{keyring: *v.keyring.Load()}
+		slow := keyring(h)
+		v.keyring.Store(&slow)
+		turns := max(1, runtime.GOMAXPROCS(0)/2)
+		patience, cancel := context.WithTimeout(t.Context(), 3500*time.Millisecond)
+		defer cancel()
+		var all sync.WaitGroup
+		var good, late atomic.Int32
+		for range 5 * turns {
+			all.Go(func() {
+				switch _, err := v.Verify(patience, goodToken(nil)); session.CodeOf(err) {
+				case "":
+					good.Add(1)
+				case session.CodeUnavailable:
+					late.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if h.most != turns {
+			t.Errorf("%d signatures checked at once, want %d", h.most, turns)
+		}
+		if g, l := int(good.Load()), int(late.Load()); g != 4*turns || l != turns {
+			t.Errorf("%d good, %d given up, want %d and %d", g, l, 4*turns, turns)
+		}
+	})
 }

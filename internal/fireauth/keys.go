@@ -42,7 +42,7 @@ type keyring interface {
 // drops the old ones before, has everybody else wait, and fails with the fetch.
 func (v *Verifier) verify(ctx context.Context, token string) error {
 	if ring := v.keyring.Load(); ring != nil {
-		if err := byKeysHeld(ctx, *ring, token); !auth.IsCertificateFetchFailed(err) {
+		if err := v.inTurn(ctx, *ring, token); !auth.IsCertificateFetchFailed(err) {
 			return err
 		}
 	}
@@ -55,6 +55,17 @@ func (v *Verifier) verify(ctx context.Context, token string) error {
 		return byKeysHeld(ctx, v.client, token) // Google may have answered without any key: by none, every token is invalid
 	}
 	return err
+}
+
+// inTurn is byKeysHeld, after those who came before.
+func (v *Verifier) inTurn(ctx context.Context, ring keyring, token string) error {
+	select {
+	case v.signatures <- struct{}{}:
+		defer func() { <-v.signatures }()
+		return byKeysHeld(ctx, ring, token)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // byKeysHeld has the SDK verify a token without asking Google: with a context that is over, it answers by the keys that it holds or,

@@ -61,6 +61,11 @@ func (h *Hub) CheckAccounts(ctx context.Context) {
 	}
 }
 
+// askAbout has the account of a socket that opens asked about, unless what is known of it lasts until CheckAccounts has seen the socket and asked.
+func (h *Hub) askAbout(ctx context.Context, uid session.UserID) error {
+	return h.registry.AskAccount(ctx, uid, h.registry.Settings().UserStateTTL*9/10)
+}
+
 // spread returns the longest time between checks, of a batch each, from now on that keeps everybody's account from being checked later than interval after
 // the check before. The users are in the order of their checks.
 func spread(users []checked, interval time.Duration, now time.Time) time.Duration {

@@ -261,14 +261,22 @@ func TestOneBatchFailsAlone(t *testing.T) {
 	})
 }
 
-// Who comes with an account that was asked about nearly too long ago is asked about, and not sent away.
+// Who comes with an account that was asked about nearly too long ago is asked about, and not sent away. Nobody lives on an answer that is too old.
 func TestAnAgedAccountIsAskedAboutFirst(t *testing.T) {
-	inCrowd(t, func(w *world, i *instance, _ *register) {
-		w.pass(time.Second) // off the moments at which the crowd is looked at
-		token, _ := w.signIn(i, "ana")
-		w.pass(5*time.Minute - 500*time.Millisecond)
-		tab := w.connect(i, token)
-		w.pass(time.Hour - 10*time.Minute)
-		tab.open()
-	})
+	for _, left := range []time.Duration{500 * time.Millisecond, 15 * time.Second, 29 * time.Second, 31 * time.Second, time.Minute} {
+		t.Run(left.String(), func(t *testing.T) {
+			inCrowd(t, func(w *world, i *instance, r *register) {
+				w.pass(time.Second) // off the moments at which the crowd is looked at
+				token, _ := w.signIn(i, "ana")
+				began := time.Now()
+				w.pass(5*time.Minute - left)
+				tab := w.connect(i, token)
+				w.pass(time.Hour - 10*time.Minute)
+				tab.open()
+				if d := r.longest([]session.UserID{"ana"}, began); d > 5*time.Minute {
+					t.Errorf("asked about after %v", d)
+				}
+			})
+		})
+	}
 }

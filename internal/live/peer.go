@@ -132,6 +132,10 @@ func (p *Peer) authenticate(ctx context.Context, token string) {
 	if !p.hub.join(p, &id, p.hub.hash(token)) {
 		return
 	}
+	if err := p.hub.askAbout(ctx, id.UserID); err != nil {
+		p.refuse(err)
+		return
+	}
 	admission, err := p.hub.gate.Admit(ctx, token, p.origin)
 	p.origin = session.Origin{} // nobody asks again
 	if err != nil {

@@ -34,6 +34,12 @@ func (r *Registry) AccountKnown(uid UserID, maxAge time.Duration) bool {
 	return r.states.Checked(uid, maxAge)
 }
 
+// AskAccount has an account asked about, unless it has been at most maxAge ago. It fails with unavailable.
+func (r *Registry) AskAccount(ctx context.Context, uid UserID, maxAge time.Duration) error {
+	_, err := r.states.Account(ctx, uid, maxAge)
+	return err
+}
+
 // AccountChecked returns when the account was asked about last, by the local clock, and the zero time if it was not or a notice has
 // contradicted the answer since.
 func (r *Registry) AccountChecked(uid UserID) time.Time {
@@ -58,7 +64,9 @@ func (r *Registry) lookUpBatch(ctx context.Context, batch []UserID) (map[UserID]
 			return accounts, nil
 		}
 	}
-	one, err := r.accounts.Account(ctx, batch[0])
+	// The shortest: one that is too long to exist is missing without anybody having been asked.
+	shortest := slices.MinFunc(batch, func(a, b UserID) int { return len(a) - len(b) })
+	one, err := r.accounts.Account(ctx, shortest)
 	if err != nil {
 		return nil, err
 	}

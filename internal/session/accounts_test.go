@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,7 +53,8 @@ func TestABatchInWhichEverybodyIsMissingIsNotBelieved(t *testing.T) {
 			Accounts: lostBatch{w.accounts}, Editor: w.accounts, Clock: session.NewClock(),
 			Inbox: i.inbox, After: func(time.Duration, func()) {}, Log: slog.New(slog.DiscardHandler),
 		})
-		err := doubtful.LookUp(w.Context(), []session.UserID{"ana"})
+		impossible := session.UserID(strings.Repeat("é", 65)) // 130 bytes: more than Firebase allows
+		err := doubtful.LookUp(w.Context(), []session.UserID{impossible, "ana"})
 		wantCode(t, err, session.CodeUnavailable)
 		if w.stored(s.ID).Status != session.StatusActive {
 			t.Error("ended on a doubtful answer")
