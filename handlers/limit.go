@@ -2,12 +2,12 @@ package handlers
 
 import (
 	"fmt"
+	"hash/maphash"
 	"math"
+	"sync"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/labstack/echo/v4"
-	"golang.org/x/time/rate"
 
 	"github.com/vigilhq/vigil/internal/session"
 )
@@ -43,16 +43,33 @@ func (c class) String() string {
 	return [...]string{"", "register", "sensitive", "api", "handshake"}[c]
 }
 
-// maxBuckets bounds the users and addresses that a limit remembers: some 20 MB. Who was heard of longest ago is forgotten
-// first, and has a full burst again a little early.
-const maxBuckets = 1 << 16
-
-// buckets are x/time's token buckets, already ours, in the plain LRU of golang-lru: neither has a goroutine, and the time is
-// time.Now's. throttled's GCRA would do the same, but gives up with an error when requests of one user race.
+// buckets are token buckets, each kept as the moment at which it will be full again (the generic cell rate algorithm): a bucket is a number,
+// and a request looks at one line of memory, which the collector has nothing to do with. Who cannot be kept any more is forgotten, and has a
+// full burst again a little early. Of those that share a row, that is whose bucket is full first: nobody gets rid of their own debt by way
+// of others who have less.
 type buckets struct {
-	limit Limit
-	byWho *lru.Cache[who, *rate.Limiter]
+	each time.Duration // after which there is room for one more request
+	room time.Duration // for all of a burst
+	born time.Time     // moments are since then
+	seed maphash.Seed
+	rows []bucketRow
 }
+
+// bucketRow has the buckets of those whose hash is of this row.
+type bucketRow struct {
+	mu      sync.Mutex
+	buckets [3]bucket
+	_       [8]byte // to the end of the line
+}
+
+// bucket is somebody's, whose hash stands for them: it is keyed, so nobody can look for another one's, and has all of 64 bits.
+type bucket struct {
+	who  uint64
+	full time.Duration // in the past: it is full, and whose it is does not matter
+}
+
+// bucketRows bounds what a limit remembers: 1 MiB, for some ten thousands who are short of their bursts at the same time.
+const bucketRows = 1 << 14
 
 // who is whose requests are counted: a user's, or those of an address where it is not known whose.
 type who struct {
@@ -64,11 +81,9 @@ func newBuckets(l Limit) *buckets {
 	if l.Burst <= 0 || l.PerSecond <= 0 {
 		return nil
 	}
-	cache, err := lru.New[who, *rate.Limiter](maxBuckets)
-	if err != nil {
-		panic(err) // only a size that is not positive is an error
-	}
-	return &buckets{l, cache}
+	each := max(time.Duration(float64(time.Second)/l.PerSecond), 1)
+	burst := min(time.Duration(l.Burst), math.MaxInt64/2/each)
+	return &buckets{each, each * burst, time.Now(), maphash.MakeSeed(), make([]bucketRow, bucketRows)}
 }
 
 func (l Limits) buckets() [classes]*buckets {
@@ -83,19 +98,31 @@ func (b *buckets) take(w who) error {
 	if b == nil {
 		return nil
 	}
-	bucket, ok := b.byWho.Get(w)
-	if !ok {
-		bucket = rate.NewLimiter(rate.Limit(b.limit.PerSecond), b.limit.Burst)
-		if other, ok, _ := b.byWho.PeekOrAdd(w, bucket); ok {
-			bucket = other
+	hash := maphash.Comparable(b.seed, w)
+	row := &b.rows[hash%bucketRows]
+	row.mu.Lock()
+	defer row.mu.Unlock()
+	now := time.Since(b.born)
+	mine := &row.buckets[0]
+	for i := range row.buckets {
+		other := &row.buckets[i]
+		if other.who == hash {
+			mine = other
+			break
+		}
+		if other.full < mine.full {
+			mine = other
 		}
 	}
-	now := time.Now()
-	if bucket.AllowN(now, 1) {
-		return nil
+	full := now + b.each
+	if mine.who == hash && mine.full > now {
+		full = mine.full + b.each
 	}
-	missing := max(1-bucket.TokensAt(now), 0)
-	return limitedError{time.Duration(missing / b.limit.PerSecond * float64(time.Second))}
+	if missing := full - now - b.room; missing > 0 {
+		return limitedError{missing}
+	}
+	mine.who, mine.full = hash, full
+	return nil
 }
 
 // limitedError is the error rate_limited.

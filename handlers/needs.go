@@ -144,9 +144,8 @@ func (a *api) counted(c echo.Context) (token string, id session.Identity, err er
 		}
 		return "", session.Identity{}, err
 	}
-	if x, ok := c.(*exchange); ok {
-		x.identity = id
-	}
+	x := exchangeOf(c)
+	x.line.User, x.line.Session = id.UserID, id.SessionID
 	return token, id, a.limitUser(c, id.UserID)
 }
 
