@@ -13,6 +13,7 @@ import (
 // extended.
 type exchange struct {
 	echo.Context
+	began    time.Time
 	next     echo.HandlerFunc // what the request is for
 	route    *route
 	patience patience  // bounds what the handler waits for
@@ -34,6 +35,14 @@ func exchangeOf(c echo.Context) *exchange {
 
 // noRoute is that of what matches none.
 var noRoute route
+
+// first is what [http.Header.Get] returns, of the values of a header whose name is in its canonical form already.
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}
 
 // proceed is the end of the chain that all requests pass.
 func proceed(c echo.Context) error { return exchangeOf(c).next(c) }

@@ -39,8 +39,8 @@ var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // begin is the exchange for a request, with what every answer carries on its answer.
 func begin(c echo.Context, next echo.HandlerFunc) *exchange {
-	x := &exchange{Context: c, next: next, route: &noRoute}
-	id := c.Request().Header.Get(headerRequestID)
+	x := &exchange{Context: c, next: next, began: time.Now(), route: &noRoute}
+	id := first(c.Request().Header[headerRequestID])
 	if id == "" || !saneRequestID.MatchString(id) {
 		id = strconv.FormatUint(rand.Uint64(), 36)
 	}
@@ -82,7 +82,7 @@ func whole(next echo.HandlerFunc) echo.HandlerFunc {
 func (a *api) timeout(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		x := exchangeOf(c)
-		x.patience.parent, x.patience.until = contextOf(c), time.Now().Add(cmp.Or(routeOf(c).timeout, a.RequestTimeout))
+		x.patience.parent, x.patience.until = contextOf(c), x.began.Add(cmp.Or(x.route.timeout, a.RequestTimeout))
 		x.bounded = true
 		defer func() {
 			x.bounded = false // what comes after is to see whether the client is still there
@@ -106,7 +106,7 @@ const corsMaxAge = "600" // seconds for which a browser may remember what it was
 func (a *api) cors(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		request, h := c.Request(), c.Response().Header()
-		origin := request.Header.Values(echo.HeaderOrigin)
+		origin := request.Header[echo.HeaderOrigin]
 		if len(origin) != 1 || !a.OriginAllowed(origin[0]) {
 			return next(c)
 		}
@@ -125,19 +125,18 @@ func (a *api) cors(next echo.HandlerFunc) echo.HandlerFunc {
 // record writes the answer to an error, counts the request and writes one line about it.
 func (a *api) record(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		began := time.Now()
 		err := next(c)
 		if err != nil {
 			a.fail(err, c)
 		}
-		now := time.Now()
-		took := now.Sub(began)
+		x, now := exchangeOf(c), time.Now()
+		took := now.Sub(x.began)
 		a.tally.answered(c, took)
 		level := levelOf(c, err)
 		if !a.Log.Enabled(contextOf(c), level) {
 			return nil
 		}
-		l := &exchangeOf(c).line
+		l := &x.line
 		l.Method, l.Route, l.Status, l.Duration = c.Request().Method, c.Path(), statusOf(c), took
 		a.trace(c)
 		if err != nil {
