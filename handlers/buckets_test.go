@@ -11,7 +11,9 @@ import (
 	"github.com/vigilhq/vigil/internal/session"
 )
 
-func (b *buckets) takes(user string) bool { return b.take(who{user: session.UserID(user)}) == nil }
+func (b *buckets) takes(user string) bool {
+	return b.take(who{user: session.UserID(user)}, time.Now()) == nil
+}
 
 // However many others come by, with an account or an address each: nobody's debt is forgotten for theirs.
 func TestOthersDoNotPayForAnybody(t *testing.T) {

@@ -93,8 +93,8 @@ func (l Limits) buckets() [classes]*buckets {
 	}
 }
 
-// take counts a request. It fails with rate_limited.
-func (b *buckets) take(w who) error {
+// take counts a request that came at the given time. It fails with rate_limited.
+func (b *buckets) take(w who, at time.Time) error {
 	if b == nil {
 		return nil
 	}
@@ -102,7 +102,7 @@ func (b *buckets) take(w who) error {
 	row := &b.rows[hash%bucketRows]
 	row.mu.Lock()
 	defer row.mu.Unlock()
-	now := time.Since(b.born)
+	now := at.Sub(b.born)
 	mine := &row.buckets[0]
 	for i := range row.buckets {
 		other := &row.buckets[i]
@@ -148,8 +148,9 @@ func (a *api) limitAddress(c echo.Context) error {
 }
 
 func (a *api) take(c echo.Context, w who) error {
-	of := routeOf(c).class()
-	err := a.buckets[of].take(w)
+	x := exchangeOf(c)
+	of := x.route.class()
+	err := a.buckets[of].take(w, x.began)
 	if err != nil {
 		a.Meter.RateLimited(of.String())
 	}

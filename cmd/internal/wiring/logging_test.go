@@ -51,7 +51,7 @@ func TestCloudLoggingReadsRequests(t *testing.T) {
 		Status                 any
 	}
 	line := oneLine("json", func(l *slog.Logger) {
-		l.With("logger", "edge").LogAttrs(t.Context(), slog.LevelInfo, handlers.LineMessage, slog.Any("", &handlers.Line{Method: "GET", Route: "/v1/check",
+		l.With("logger", "edge").LogAttrs(t.Context(), slog.LevelInfo, "request", slog.Any("", &handlers.Line{Method: "GET", Route: "/v1/check",
 			Status: 204, Duration: 123456 * time.Microsecond, IP: netip.MustParseAddr("203.0.113.7")}))
 	})
 	if err := json.Unmarshal([]byte(line), &entry); err != nil {
@@ -167,7 +167,7 @@ func BenchmarkLogLine(b *testing.B) {
 		IP: netip.MustParseAddr("203.0.113.7"), User: "ana", Session: session.ID(strings.Repeat("a", 64))}
 	b.ReportAllocs()
 	for b.Loop() {
-		log.LogAttrs(b.Context(), slog.LevelInfo, handlers.LineMessage, slog.Any("", &line))
+		log.LogAttrs(b.Context(), slog.LevelInfo, "request", slog.Any("", &line))
 	}
 }
 

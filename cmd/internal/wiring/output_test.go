@@ -36,7 +36,7 @@ func (w *written) all() (text string, writes int) {
 
 // request logs a request as the HTTP edge does.
 func request(log *slog.Logger, level slog.Level, id string) {
-	log.LogAttrs(context.Background(), level, handlers.LineMessage, slog.Any("", &handlers.Line{Method: "GET", RequestID: id}))
+	log.LogAttrs(context.Background(), level, "request", slog.Any("", &handlers.Line{Method: "GET", RequestID: id}))
 }
 
 // ids are the requests that have been written, in order, with a dash for each other line.
