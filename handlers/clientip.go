@@ -35,7 +35,10 @@ func (p proxies) trace(r *http.Request) (ip netip.Addr, hops int) {
 	if !ok {
 		return netip.Addr{}, 0
 	}
-	rest := strings.Join(r.Header.Values(echo.HeaderXForwardedFor), ",")
+	if !p.trust(ip) {
+		return ip, 0
+	}
+	rest := strings.Join(r.Header[echo.HeaderXForwardedFor], ",")
 	for rest != "" && p.trust(ip) {
 		cut := strings.LastIndexByte(rest, ',')
 		named, ok := parseIP(rest[cut+1:])
@@ -62,7 +65,7 @@ func (p proxies) clientIP(r *http.Request) string {
 func (a *api) unheard(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if r.Header.Get(echo.HeaderXForwardedFor) == "" {
+		if first(r.Header[echo.HeaderXForwardedFor]) == "" {
 			return next(c)
 		}
 		if peer, ok := parsePeer(r.RemoteAddr); !ok || !a.proxies.trust(peer) {

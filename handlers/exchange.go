@@ -7,62 +7,66 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-
-	"github.com/vigilhq/vigil/internal/session"
 )
 
 // exchange is a request with what has been found out about it on its way in: the framework's context, which would keep that in a map,
 // extended.
 type exchange struct {
 	echo.Context
+	began    time.Time
 	next     echo.HandlerFunc // what the request is for
-	route    *route           // nil where none has matched
-	identity session.Identity // of the caller, zero while unknown
-	patience context.Context  // bounds what the handler waits for, nil outside of it
+	route    *route
+	patience patience  // bounds what the handler waits for
+	bounded  bool      // whether it does so now
+	line     Line      // what is known so far
+	values   [4]string // of headers of the answer
 
 	traced bool
-	client netip.Addr
 	hops   int // to the client
 }
 
-// proceed is the end of the chain that all requests pass.
-func proceed(c echo.Context) error {
-	x, ok := c.(*exchange)
-	if !ok {
-		return echo.ErrNotFound
+// exchangeOf is the exchange that a handler is given.
+func exchangeOf(c echo.Context) *exchange {
+	if x, ok := c.(*exchange); ok {
+		return x
 	}
-	return x.next(c)
+	return &exchange{Context: c, route: &noRoute} // of the framework's own, which nothing here asks for
 }
 
 // noRoute is that of what matches none.
 var noRoute route
 
-func routeOf(c echo.Context) *route {
-	if x, ok := c.(*exchange); ok && x.route != nil {
-		return x.route
+// first is what [http.Header.Get] returns, of the values of a header whose name is in its canonical form already.
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
 	}
-	return &noRoute
+	return values[0]
 }
+
+// proceed is the end of the chain that all requests pass.
+func proceed(c echo.Context) error { return exchangeOf(c).next(c) }
+
+func routeOf(c echo.Context) *route { return exchangeOf(c).route }
+
+func requestID(c echo.Context) string { return exchangeOf(c).line.RequestID }
 
 // contextOf bounds what is done for a request.
 func contextOf(c echo.Context) context.Context {
-	if x, ok := c.(*exchange); ok && x.patience != nil {
-		return x.patience
+	if x := exchangeOf(c); x.bounded {
+		return &x.patience
 	}
 	return c.Request().Context()
 }
 
 // trace is [proxies.trace] of a request, once.
 func (a *api) trace(c echo.Context) (client netip.Addr, hops int) {
-	x, ok := c.(*exchange)
-	if !ok {
-		return a.proxies.trace(c.Request())
-	}
+	x := exchangeOf(c)
 	if !x.traced {
-		x.client, x.hops = a.proxies.trace(c.Request())
+		x.line.IP, x.hops = a.proxies.trace(c.Request())
 		x.traced = true
 	}
-	return x.client, x.hops
+	return x.line.IP, x.hops
 }
 
 // patience is a context with a deadline that takes a timer when somebody looks at it. Most requests are answered from memory,

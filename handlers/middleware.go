@@ -37,21 +37,19 @@ var (
 
 var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// stamp puts on every answer what every answer carries.
-func stamp(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		id := c.Request().Header.Get(headerRequestID)
-		if id == "" || !saneRequestID.MatchString(id) {
-			id = strconv.FormatUint(rand.Uint64(), 36)
-		}
-		h := c.Response().Header()
-		h[headerRequestID] = []string{id}
-		h[echo.HeaderCacheControl], h[echo.HeaderXContentTypeOptions], h[echo.HeaderVary] = noStore, noSniff, byOrigin
-		return next(c)
+// begin is the exchange for a request, with what every answer carries on its answer.
+func begin(c echo.Context, next echo.HandlerFunc) *exchange {
+	x := &exchange{Context: c, next: next, began: time.Now(), route: &noRoute}
+	id := first(c.Request().Header[headerRequestID])
+	if id == "" || !saneRequestID.MatchString(id) {
+		id = strconv.FormatUint(rand.Uint64(), 36)
 	}
+	x.line.RequestID, x.values[0] = id, id
+	h := c.Response().Header()
+	h[headerRequestID] = x.values[0:1:1]
+	h[echo.HeaderCacheControl], h[echo.HeaderXContentTypeOptions], h[echo.HeaderVary] = noStore, noSniff, byOrigin
+	return x
 }
-
-func requestID(c echo.Context) string { return c.Response().Header().Get(headerRequestID) }
 
 // recovered turns a panic into an error.
 func recovered(next echo.HandlerFunc) echo.HandlerFunc {
@@ -83,15 +81,12 @@ func whole(next echo.HandlerFunc) echo.HandlerFunc {
 // timeout bounds what a handler waits for. The handler itself goes on until it sees that, so nothing races for the answer.
 func (a *api) timeout(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		x, ok := c.(*exchange)
-		if !ok {
-			return next(c)
-		}
-		p := &patience{parent: contextOf(c), until: time.Now().Add(cmp.Or(routeOf(c).timeout, a.RequestTimeout))}
-		x.patience = p
+		x := exchangeOf(c)
+		x.patience.parent, x.patience.until = contextOf(c), x.began.Add(cmp.Or(x.route.timeout, a.RequestTimeout))
+		x.bounded = true
 		defer func() {
-			x.patience = nil // what comes after is to see whether the client is still there
-			p.end()
+			x.bounded = false // what comes after is to see whether the client is still there
+			x.patience.end()
 		}()
 		return next(c)
 	}
@@ -111,7 +106,7 @@ const corsMaxAge = "600" // seconds for which a browser may remember what it was
 func (a *api) cors(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		request, h := c.Request(), c.Response().Header()
-		origin := request.Header.Values(echo.HeaderOrigin)
+		origin := request.Header[echo.HeaderOrigin]
 		if len(origin) != 1 || !a.OriginAllowed(origin[0]) {
 			return next(c)
 		}
@@ -127,43 +122,32 @@ func (a *api) cors(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// record writes the answer to an error, counts the request and writes one line about it. The line has the route, never the path or
-// the query, where a careless client may have put a token.
+// record writes the answer to an error, counts the request and writes one line about it.
 func (a *api) record(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		began := time.Now()
 		err := next(c)
 		if err != nil {
-			c.Error(err)
+			a.fail(err, c)
 		}
-		now := time.Now()
-		took := now.Sub(began)
+		x, now := exchangeOf(c), time.Now()
+		took := now.Sub(x.began)
 		a.tally.answered(c, took)
 		level := levelOf(c, err)
 		if !a.Log.Enabled(contextOf(c), level) {
 			return nil
 		}
-		client, _ := a.trace(c)
-		attrs := append(make([]slog.Attr, 0, 10),
-			slog.String("method", c.Request().Method),
-			slog.String("route", c.Path()),
-			slog.Int("status", statusOf(c)),
-			slog.Duration("duration", took),
-			slog.String("requestId", requestID(c)),
-			slog.String("ip", session.Origin{IP: client}.Address()),
-		)
-		if x, ok := c.(*exchange); ok && x.identity.UserID != "" {
-			attrs = append(attrs, slog.String("user", string(x.identity.UserID)), slog.String("session", string(x.identity.SessionID)))
-		}
+		l := &x.line
+		l.Method, l.Route, l.Status, l.Duration = c.Request().Method, c.Path(), statusOf(c), took
+		a.trace(c)
 		if err != nil {
-			attrs = append(attrs, slog.String("code", string(errorOf(err).Code)))
+			l.Code = errorOf(err).Code
 		}
 		if level >= slog.LevelWarn {
-			attrs = append(attrs, slog.Any("error", err))
+			l.Err = err
 		}
-		line := slog.NewRecord(now, level, "request", 0) // by hand: a Logger would look for the line of code that it is called from
-		line.AddAttrs(attrs...)
-		_ = a.Log.Handler().Handle(contextOf(c), line) // as a Logger does
+		r := slog.NewRecord(now, level, LineMessage, 0) // by hand: a Logger would look for the line of code that it is called from
+		r.AddAttrs(slog.Any("", l))
+		_ = a.Log.Handler().Handle(contextOf(c), r) // as a Logger does
 		return nil
 	}
 }

@@ -147,9 +147,8 @@ func (a *api) counted(c echo.Context) (token string, id session.Identity, err er
 		}
 		return "", session.Identity{}, err
 	}
-	if x, ok := c.(*exchange); ok {
-		x.identity = id
-	}
+	x := exchangeOf(c)
+	x.line.User, x.line.Session = id.UserID, id.SessionID
 	return token, id, a.limitUser(c, id.UserID)
 }
 
@@ -180,11 +179,11 @@ func (a *api) verified(c echo.Context, token string) (session.Identity, error) {
 // bearer returns the request's token, empty if it has none. Whether it is one is the gate's to say. Two are refused,
 // in two headers or joined in one, so that nobody in between has looked at another one than the gate.
 func bearer(h http.Header) (string, error) {
-	values := h.Values(echo.HeaderAuthorization)
+	values := h[echo.HeaderAuthorization]
 	if len(values) > 1 || len(values) == 1 && strings.Contains(values[0], ",") {
 		return "", faults{{echo.HeaderAuthorization, msgOnce, nil}}
 	}
-	scheme, token, _ := strings.Cut(strings.TrimSpace(h.Get(echo.HeaderAuthorization)), " ")
+	scheme, token, _ := strings.Cut(strings.TrimSpace(first(values)), " ")
 	if scheme != "" && !strings.EqualFold(scheme, "Bearer") {
 		return "", &session.Error{Op: "bearer", Code: session.CodeTokenInvalid}
 	}

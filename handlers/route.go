@@ -73,9 +73,7 @@ func (r *route) class() class {
 // known puts the route where queryOf and the limits find it.
 func (r *route) known(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if x, ok := c.(*exchange); ok {
-			x.route = r
-		}
+		exchangeOf(c).route = r
 		return next(c)
 	}
 }

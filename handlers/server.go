@@ -81,9 +81,9 @@ func New(o Options) http.Handler {
 	e.HTTPErrorHandler = a.fail
 	e.IPExtractor = a.proxies.clientIP
 	// The framework would put the parts of a chain together anew for each request.
-	chain := stamp(a.record(recovered(a.unheard(a.cors(whole(proceed))))))
+	chain := a.record(recovered(a.unheard(a.cors(whole(proceed)))))
 	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error { return chain(&exchange{Context: c, next: next}) }
+		return func(c echo.Context) error { return chain(begin(c, next)) }
 	})
 	for _, r := range a.routes() {
 		handle := r.handle

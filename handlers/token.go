@@ -75,11 +75,10 @@ func (a *api) check(c echo.Context, caller session.Admission) error {
 	if active {
 		a.Registry.TouchLater(caller.Session) // a check neither waits for the store nor fails with it
 	}
-	h := c.Response().Header()
-	values := []string{
-		headerSafe(string(caller.Identity.UserID)), string(caller.Session.ID), strconv.FormatInt(caller.Identity.AuthTime.Unix(), 10),
-	}
-	h[headerUser], h[headerSession], h[headerAuthTime] = values[0:1:1], values[1:2:2], values[2:]
+	h, values := c.Response().Header(), &exchangeOf(c).values
+	values[1], values[2] = headerSafe(string(caller.Identity.UserID)), string(caller.Session.ID)
+	values[3] = strconv.FormatInt(caller.Identity.AuthTime.Unix(), 10)
+	h[headerUser], h[headerSession], h[headerAuthTime] = values[1:2:2], values[2:3:3], values[3:]
 	return c.NoContent(http.StatusNoContent)
 }
 

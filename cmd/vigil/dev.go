@@ -42,7 +42,9 @@ func newDev(env environment) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return dev(cmd.Context(), c, wiring.NewLogger(c, env.stderr), env.stdout)
+		log, flush := wiring.NewServerLogger(c, env.stderr)
+		defer flush()
+		return dev(cmd.Context(), c, log, env.stdout)
 	}
 	return cmd
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bufio"
+	"io"
+	"net"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -91,6 +94,39 @@ func TestIdlenessInSeconds(t *testing.T) {
 	p := launchDev(t, "IDLE_TIMEOUT=6s", "IDLE_WARNING=3s")
 	contains(t, p.shell("exec </dev/null "+p.paste("prints what it hears", "Without activity")),
 		`"type":"ready"`, `"type":"idle_warning"`, `"remaining":`, `{"type":"session_revoked","reason":"idle_timeout"}`, "closed by the server: 4503")
+}
+
+// A request that an instance still answers while it ends is in its log, although lines about requests wait for each other.
+func TestAnEndInOrderLosesNoLine(t *testing.T) {
+	t.Parallel()
+	p := launchDev(t)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(p.api, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	send := func(text string) {
+		if _, err := conn.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	token := strings.TrimSpace(p.shell(p.paste("Paste these", "Begin a session") + "\necho $TOKEN"))
+	send("POST /v1/sessions HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: the-last\r\nAuthorization: Bearer " + token +
+		"\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+	in := bufio.NewReader(conn)
+	if line, err := in.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("%q (%v)", line, err)
+	}
+	p.signal(syscall.SIGTERM)
+	eventually(t, "it shuts down", func() bool { return strings.Contains(p.stderr.String(), "shutting down") })
+	send("{}")
+	if answer, err := io.ReadAll(in); err != nil || !strings.Contains(string(answer), "HTTP/1.1 201") {
+		t.Errorf("answered %q (%v)", answer, err)
+	}
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	contains(t, p.stderr.String(), "shutting down", `"requestId":"the-last"`)
 }
 
 func TestDevAnswersLoopbackNamesOnly(t *testing.T) {

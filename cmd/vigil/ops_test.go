@@ -83,12 +83,12 @@ func TestMetricsAreServedToOperators(t *testing.T) {
 	if !strings.Contains(p.stdout.String(), "Metrics    "+ops+"/metrics\n") {
 		t.Errorf("the introduction does not name %s:\n%s", ops, p.stdout.String())
 	}
-	if !strings.Contains(p.stderr.String(), `"httpRequest":{"requestMethod":"GET","status":401,"latency":"`) {
-		t.Errorf("no request in Cloud Logging's shape:\n%s", p.stderr.String())
-	}
 	p.signal(syscall.SIGINT)
 	if code := p.wait(); code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+	if !strings.Contains(p.stderr.String(), `"httpRequest":{"requestMethod":"GET","status":401,"latency":"`) {
+		t.Errorf("no request in Cloud Logging's shape:\n%s", p.stderr.String())
 	}
 }
 

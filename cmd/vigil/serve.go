@@ -29,7 +29,9 @@ func newServe(env environment) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return serve(cmd.Context(), c, wiring.NewLogger(c, env.stderr))
+		log, flush := wiring.NewServerLogger(c, env.stderr)
+		defer flush()
+		return serve(cmd.Context(), c, log)
 	}
 	return cmd
 }

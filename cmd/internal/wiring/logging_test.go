@@ -6,11 +6,14 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/vigilhq/vigil/cmd/internal/config"
+	"github.com/vigilhq/vigil/handlers"
+	"github.com/vigilhq/vigil/internal/session"
 )
 
 // oneLine logs with log and returns what was written.
@@ -48,8 +51,8 @@ func TestCloudLoggingReadsRequests(t *testing.T) {
 		Status                 any
 	}
 	line := oneLine("json", func(l *slog.Logger) {
-		l.With("logger", "edge").LogAttrs(t.Context(), slog.LevelInfo, "request", slog.String("method", "GET"), slog.String("route", "/v1/check"),
-			slog.Int("status", 204), slog.Duration("duration", 123456*time.Microsecond), slog.String("ip", "203.0.113.7"))
+		l.With("logger", "edge").LogAttrs(t.Context(), slog.LevelInfo, "request", slog.Any("", &handlers.Line{Method: "GET", Route: "/v1/check",
+			Status: 204, Duration: 123456 * time.Microsecond, IP: netip.MustParseAddr("203.0.113.7")}))
 	})
 	if err := json.Unmarshal([]byte(line), &entry); err != nil {
 		t.Fatal(err)
@@ -104,55 +107,67 @@ func TestRedactionLeavesTheRestAlone(t *testing.T) {
 
 // Most lines are written in a way of their own, which has to say what the general one would.
 func TestUsualRequestsReadLikeTheOthers(t *testing.T) {
-	now := time.Date(2026, 1, 31, 9, 0, 0, 123456789, time.FixedZone("", 3600))
-	for name, attrs := range map[string][]slog.Attr{
-		"usual":        {slog.String("user", "ana"), slog.Int("status", 204), slog.Duration("duration", 1234567), slog.String("method", "GET")},
-		"quotes":       {slog.String("user", `a"n\a`), slog.Int("status", 204)},
-		"control":      {slog.String("user", "a\nna"), slog.Int("status", 204)},
-		"letters":      {slog.String("user", "José 😀"), slog.Int("status", 204)},
-		"not UTF-8":    {slog.String("user", "a\xffb"), slog.Int("status", 204)},
-		"markup":       {slog.String("user", "<b>&"), slog.Int("status", 204)},
-		"empty":        {slog.String("user", ""), slog.String("ip", ""), slog.Int("status", -1)},
-		"no request":   {slog.String("user", "ana")},
-		"nothing":      nil,
-		"other values": {slog.Int("status", 500), slog.Any("error", errors.New("it broke")), slog.Bool("b", true), slog.Float64("f", 1.5)},
-		"a group":      {slog.Int("status", 204), slog.Group("g", slog.String("x", "y"))},
-		"a key":        {slog.Int("status", 204), slog.Int(`a"b`, 1)},
-		"a token":      {slog.Int("status", 204), slog.String("path", "eyJhbGciOiJ.eyJzdWIi.sig")},
+	usual := handlers.Line{Method: "GET", Route: "/v1/check", Status: 204, Duration: 1234567, RequestID: "r1", IP: netip.MustParseAddr("203.0.113.7"),
+		User: "ana", Session: "5e55"}
+	for name, change := range map[string]func(*handlers.Line){
+		"usual":        func(*handlers.Line) {},
+		"nothing":      func(l *handlers.Line) { *l = handlers.Line{} },
+		"nobody":       func(l *handlers.Line) { l.User, l.Session = "", "" },
+		"no duration":  func(l *handlers.Line) { l.Duration = 0 },
+		"a long while": func(l *handlers.Line) { l.Duration = 100*time.Second + 500 },
+		"IPv6":         func(l *handlers.Line) { l.IP = netip.MustParseAddr("2001:db8::1") },
+		"a code":       func(l *handlers.Line) { l.Code = session.CodeSessionEnded },
+		"an error":     func(l *handlers.Line) { l.Code, l.Err = session.CodeUnavailable, errors.New("it broke") },
+		"quotes":       func(l *handlers.Line) { l.User = `a"n\a` },
+		"control":      func(l *handlers.Line) { l.User = "a\nna" },
+		"letters":      func(l *handlers.Line) { l.User = "José 😀" },
+		"not UTF-8":    func(l *handlers.Line) { l.User = "a\xffb" },
+		"markup":       func(l *handlers.Line) { l.User = "<b>&" },
+		"a method":     func(l *handlers.Line) { l.Method = `"` },
+		"a token":      func(l *handlers.Line) { l.User = "eyJhbGciOiJ.eyJzdWIi.sig" },
 	} {
+		line := usual
+		change(&line)
 		for level := range 12 {
-			r := slog.NewRecord(now, slog.Level(level-4), "request", 0)
-			r.AddAttrs(attrs...)
-			var lines [2]string
-			var objects [2]any
-			for i := range lines {
-				lines[i] = oneLine("json", func(l *slog.Logger) {
-					h := l.Handler().(cloudRequests) //nolint:forcetypeassert // a test
-					if i == 1 {
-						h.usual = nil
-					}
-					if err := h.Handle(t.Context(), r); err != nil {
-						t.Error(err)
-					}
-				})
-				if err := json.Unmarshal([]byte(lines[i]), &objects[i]); err != nil {
-					t.Errorf("%s: %v: %s", name, err, lines[i])
-				}
-			}
-			if lines[0] != lines[1] {
-				t.Errorf("%s:\n%s%s", name, lines[0], lines[1])
+			for _, nanos := range []int{0, 120000000, 123456789} {
+				r := slog.NewRecord(time.Date(2026, 1, 31, 9, 0, 0, nanos, time.FixedZone("", 3600)), slog.Level(level-4), handlers.LineMessage, 0)
+				r.AddAttrs(slog.Any("", &line))
+				checkBothWays(t, name, r)
 			}
 		}
 	}
 }
 
+func checkBothWays(t *testing.T, name string, r slog.Record) {
+	t.Helper()
+	var lines [2]string
+	for i := range lines {
+		lines[i] = oneLine("json", func(l *slog.Logger) {
+			h := l.Handler().(cloudRequests) //nolint:forcetypeassert // a test
+			if i == 1 {
+				h.usual = nil
+			}
+			if err := h.Handle(t.Context(), r); err != nil {
+				t.Error(err)
+			}
+		})
+		if !json.Valid([]byte(lines[i])) {
+			t.Errorf("%s: %s", name, lines[i])
+		}
+	}
+	if lines[0] != lines[1] {
+		t.Errorf("%s:\n%s%s", name, lines[0], lines[1])
+	}
+}
+
 func BenchmarkLogLine(b *testing.B) {
-	log := NewLogger(config.Config{LogFormat: "json"}, io.Discard)
+	log, flush := NewServerLogger(config.Config{LogFormat: "json"}, io.Discard)
+	defer flush()
+	line := handlers.Line{Method: "GET", Route: "/v1/check", Status: 204, Duration: time.Millisecond, RequestID: "1234567890",
+		IP: netip.MustParseAddr("203.0.113.7"), User: "ana", Session: session.ID(strings.Repeat("a", 64))}
 	b.ReportAllocs()
 	for b.Loop() {
-		log.LogAttrs(b.Context(), slog.LevelInfo, "request", slog.String("method", "GET"), slog.String("route", "/v1/check"),
-			slog.Int("status", 204), slog.Duration("duration", time.Millisecond), slog.String("requestId", "1234567890"),
-			slog.String("ip", "203.0.113.7"), slog.String("user", "ana"), slog.String("session", strings.Repeat("a", 64)))
+		log.LogAttrs(b.Context(), slog.LevelInfo, "request", slog.Any("", &line))
 	}
 }
 

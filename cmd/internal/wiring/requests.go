@@ -2,11 +2,11 @@ package wiring
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"strconv"
-	"sync"
 	"time"
+
+	"github.com/vigilhq/vigil/handlers"
 )
 
 // cloudRequests gathers what the HTTP edge says about a request in the object that Cloud Logging knows requests by
@@ -14,14 +14,11 @@ import (
 // ones are written at once; all others go to the handler for everything.
 type cloudRequests struct {
 	slog.Handler
-	usual io.Writer // nil where every line says more
+	usual *output // nil where every line says more
 }
 
-// requestLine is the message of the edge's lines, httpRequest the name of Cloud Logging's object.
-const (
-	requestLine = "request"
-	httpRequest = "httpRequest"
-)
+// httpRequest is the name of Cloud Logging's object.
+const httpRequest = "httpRequest"
 
 // requestField is an attribute as it is in Cloud Logging's object, and false for one that is none of it.
 func requestField(a slog.Attr) (slog.Attr, bool) {
@@ -30,7 +27,7 @@ func requestField(a slog.Attr) (slog.Attr, bool) {
 		a.Key = "requestMethod"
 	case "status":
 	case "duration":
-		a = slog.String("latency", protoDuration(a.Value))
+		a = slog.String("latency", string(appendSeconds(nil, a.Value.Duration())))
 	case "ip":
 		a.Key = "remoteIp"
 	default:
@@ -41,30 +38,40 @@ func requestField(a slog.Attr) (slog.Attr, bool) {
 
 // Handle implements [slog.Handler].
 func (h cloudRequests) Handle(ctx context.Context, r slog.Record) error {
-	if r.Message != requestLine {
+	line := lineOf(&r)
+	if line == nil {
 		return h.Handler.Handle(ctx, r)
 	}
-	if h.usual != nil {
-		buffer := lines.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
-		defer lines.Put(buffer)
-		if line, ok := appendUsual((*buffer)[:0], r); ok {
-			*buffer = line
-			_, err := h.usual.Write(line)
-			return err
+	if h.usual != nil && r.Level < slog.LevelWarn {
+		var room [512]byte
+		if text, ok := appendUsual(room[:0], &r, line); ok {
+			h.usual.Later(text)
+			return nil
 		}
 	}
-	request, rest := make([]slog.Attr, 0, 4), make([]slog.Attr, 0, r.NumAttrs())
-	r.Attrs(func(a slog.Attr) bool {
+	all := line.LogValue().Group()
+	request, rest := make([]slog.Attr, 0, 4), make([]slog.Attr, 0, len(all))
+	for _, a := range all {
 		if a, ok := requestField(a); ok {
 			request = append(request, a)
 		} else {
 			rest = append(rest, a)
 		}
-		return true
-	})
-	line := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
-	line.AddAttrs(append(rest, slog.GroupAttrs(httpRequest, request...))...)
-	return h.Handler.Handle(ctx, line)
+	}
+	named := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	named.AddAttrs(append(rest, slog.GroupAttrs(httpRequest, request...))...)
+	return h.Handler.Handle(ctx, named)
+}
+
+// lineOf is what a record says about a request, nil if it says something else.
+func lineOf(r *slog.Record) (line *handlers.Line) {
+	if r.Message == handlers.LineMessage && r.NumAttrs() == 1 {
+		r.Attrs(func(a slog.Attr) bool {
+			line, _ = a.Value.Any().(*handlers.Line)
+			return false
+		})
+	}
+	return line
 }
 
 // WithAttrs implements [slog.Handler].
@@ -77,49 +84,37 @@ func (h cloudRequests) WithGroup(name string) slog.Handler {
 	return cloudRequests{h.Handler.WithGroup(name), nil}
 }
 
-// lines are buffers for one line each.
-var lines = sync.Pool{New: func() any { return new(make([]byte, 0, 1<<10)) }}
-
 // appendUsual writes the line of a request of which there is nothing to say but numbers and plain text, and reports whether it is one.
-func appendUsual(line []byte, r slog.Record) ([]byte, bool) {
-	line = append(line, `{"time":"`...)
-	line = r.Time.AppendFormat(line, time.RFC3339Nano)
-	line = append(line, `","severity":"`...)
-	line = append(line, severity(r.Level)...)
-	line = append(line, `","message":"`+requestLine+`"`...)
-	object, usual := make([]byte, 0, 256), true
-	r.Attrs(func(a slog.Attr) bool {
-		var ofRequest bool
-		if a, ofRequest = requestField(a); ofRequest {
-			object, usual = appendField(object, a)
-		} else {
-			line, usual = appendField(line, a)
-		}
-		return usual
-	})
-	if !usual || len(object) == 0 {
-		return line, false
+func appendUsual(text []byte, r *slog.Record, l *handlers.Line) ([]byte, bool) {
+	if l.Err != nil || !plain(l.Method) || !plain(string(l.User)) {
+		return text, false
 	}
-	line = append(line, `,"`+httpRequest+`":{`...)
-	line = append(line, object[len(","):]...)
-	return append(line, "}}\n"...), true
+	text = append(text, `{"time":"`...)
+	text = r.Time.AppendFormat(text, time.RFC3339Nano)
+	text = appendText(text, `","severity":"`, severity(r.Level))
+	text = appendText(text, `","message":"`+handlers.LineMessage+`","route":"`, l.Route)
+	text = appendText(text, `","requestId":"`, l.RequestID)
+	if l.User != "" {
+		text = appendText(text, `","user":"`, string(l.User))
+		text = appendText(text, `","session":"`, string(l.Session))
+	}
+	if l.Code != "" {
+		text = appendText(text, `","code":"`, string(l.Code))
+	}
+	text = appendText(text, `","`+httpRequest+`":{"requestMethod":"`, l.Method)
+	text = append(text, `","status":`...)
+	text = strconv.AppendInt(text, int64(l.Status), 10)
+	text = append(text, `,"latency":"`...)
+	text = appendSeconds(text, l.Duration)
+	text = append(text, `","remoteIp":"`...)
+	if l.IP.IsValid() {
+		text = l.IP.AppendTo(text)
+	}
+	return append(text, "\"}}\n"...), true
 }
 
-func appendField(line []byte, a slog.Attr) ([]byte, bool) {
-	line = append(line, `,"`...)
-	line = append(line, a.Key...)
-	line = append(line, `":`...)
-	switch a.Value.Kind() {
-	case slog.KindInt64:
-		return strconv.AppendInt(line, a.Value.Int64(), 10), plain(a.Key)
-	case slog.KindString:
-		text := a.Value.String()
-		line = append(line, '"')
-		line = append(line, text...)
-		return append(line, '"'), plain(a.Key) && plain(text)
-	default:
-		return line, false
-	}
+func appendText(text []byte, between, value string) []byte {
+	return append(append(text, between...), value...)
 }
 
 // plain reports whether JSON has a text as it is.
@@ -132,11 +127,7 @@ func plain(text string) bool {
 	return true
 }
 
-// protoDuration is a duration as JSON has it for a protocol buffer: 0.123s.
-func protoDuration(v slog.Value) string {
-	if v.Kind() != slog.KindDuration {
-		return v.String()
-	}
-	seconds := strconv.AppendFloat(make([]byte, 0, 24), v.Duration().Round(time.Microsecond).Seconds(), 'f', -1, 64)
-	return string(append(seconds, 's'))
+// appendSeconds writes a duration as JSON has it for a protocol buffer, in microseconds: 0.000123s.
+func appendSeconds(text []byte, d time.Duration) []byte {
+	return append(strconv.AppendFloat(text, d.Round(time.Microsecond).Seconds(), 'f', -1, 64), 's')
 }
