@@ -13,7 +13,7 @@ func NewLogger(c config.Config, w io.Writer) *slog.Logger {
 	return newLogger(c, &output{w: w})
 }
 
-// NewServerLogger is NewLogger for a process that serves requests: in JSON, their lines are written many at a time, up to 100 ms late, but
+// NewServerLogger is NewLogger for a process that serves requests: in JSON, their lines are written many at a time, up to 20 ms late, but
 // for those of WARN and above. Whoever ends the process calls flush before.
 func NewServerLogger(c config.Config, w io.Writer) (log *slog.Logger, flush func()) {
 	o := &output{w: w, wait: maxWait}
