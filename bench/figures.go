@@ -31,7 +31,7 @@ var figures = []figure{
 	{key: "firestore/idle", part: "firestore", what: "… of one that is connected and idle", target: 0, aim: 0},
 	{key: "firestore/reads", part: "firestore", what: "Firestore reads per hour of a connected session beyond its registration", target: 2, aim: 0.5},
 	{key: "firestore/lookups", part: "firestore", what: "identity look-ups per hour of a connected user, in batches", target: 0.2, aim: 0.12},
-	{key: "flood", part: "flood", what: "p99 of good requests at a steady rate, in a flood of forged tokens from their own address against without", unit: "×", target: 1.2, aim: 1.2},
+	{key: "flood", part: "flood", what: "p99 of good requests at a steady rate, in a flood of forged tokens against without", unit: "×", target: 1.2, aim: 1.2},
 	{key: "growth/memory", part: "growth", what: "memory per socket as it grows: the dearest size against the cheapest", unit: "×", target: 1.10, aim: 1.10},
 	{key: "growth/cpu", part: "growth", what: "CPU per socket for heartbeats as it grows: the dearest size against the cheapest", unit: "×", target: 1.10, aim: 1.10},
 }

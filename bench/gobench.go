@@ -69,12 +69,10 @@ func (b *bench) flood(ctx context.Context, _ int) error {
 	}
 	return b.take(lines[0], map[string]string{
 		"flood": "flooded/alone",
-		"flood: from as many addresses as requests":                        "spread/alone",
 		"flood: against as many good requests more":                        "flooded/busy",
 		"flood: ms of good requests without it, p99":                       "alone-p99-ms",
 		"flood: ms of good requests among as many good requests more, p99": "busy-p99-ms",
 		"flood: ms of good requests in it, p99":                            "flooded-p99-ms",
-		"flood: ms of good requests in it, from as many addresses, p99":    "spread-p99-ms",
 	})
 }
 

@@ -43,9 +43,6 @@ func (c class) String() string {
 	return [...]string{"", "register", "sensitive", "api", "handshake"}[c]
 }
 
-// byName bounds the bad tokens in the name of one user that are looked at from an address that has sent too many.
-var byName = Limit{PerSecond: 0.1, Burst: 3}
-
 // maxBuckets bounds the users and addresses that a limit remembers: some 20 MB. Who was heard of longest ago is forgotten
 // first, and has a full burst again a little early.
 const maxBuckets = 1 << 16
@@ -81,19 +78,6 @@ func (l Limits) buckets() [classes]*buckets {
 	}
 }
 
-// full fails with rate_limited where the next [buckets.take] would. It counts nothing.
-func (b *buckets) full(w who) error {
-	if b == nil {
-		return nil
-	}
-	now := time.Now()
-	bucket, ok := b.byWho.Get(w)
-	if !ok || bucket.TokensAt(now) >= 1 {
-		return nil
-	}
-	return b.limited(bucket, now)
-}
-
 // take counts a request. It fails with rate_limited.
 func (b *buckets) take(w who) error {
 	if b == nil {
@@ -110,10 +94,6 @@ func (b *buckets) take(w who) error {
 	if bucket.AllowN(now, 1) {
 		return nil
 	}
-	return b.limited(bucket, now)
-}
-
-func (b *buckets) limited(bucket *rate.Limiter, now time.Time) limitedError {
 	missing := max(1-bucket.TokensAt(now), 0)
 	return limitedError{time.Duration(missing / b.limit.PerSecond * float64(time.Second))}
 }

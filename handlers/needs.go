@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -137,43 +136,17 @@ func (a *api) recentAdmin(next func(echo.Context, session.Admission) error) acce
 // address's where no token says whose it is. Nothing has been read by then.
 func (a *api) counted(c echo.Context) (token string, id session.Identity, err error) {
 	if token, err = bearer(c.Request().Header); err == nil {
-		id, err = a.verified(c, token)
+		id, err = a.Gate.Verify(contextOf(c), token)
 	}
 	if err != nil {
 		if limited := a.limitAddress(c); limited != nil {
 			err = limited
-		} else if session.CodeOf(err) == codeRateLimited {
-			a.Meter.RateLimited(classAPI.String())
 		}
 		return "", session.Identity{}, err
 	}
 	x := exchangeOf(c)
 	x.line.User, x.line.Session = id.UserID, id.SessionID
 	return token, id, a.limitUser(c, id.UserID)
-}
-
-// verified returns the holder of a token. One that is not known costs the check of a signature; so an address that has sent more bad
-// ones than the API's limit allows has to wait before the next is looked at. Whoever is known here does not wait for others behind the
-// same address: a token in their name, which may be the one that follows theirs, is looked at unless bad ones in that name have come from there, too.
-func (a *api) verified(c echo.Context, token string) (session.Identity, error) {
-	if id, ok := a.Gate.Known(token); ok {
-		return id, nil
-	}
-	ip, _ := a.trace(c)
-	sender, count := who{holder: session.Origin{IP: ip}.Holder()}, a.bad
-	limited := count.full(sender)
-	if limited != nil {
-		sender.user, count = a.Gate.Claimant(token), a.badByName
-		if sender.user == "" || count.full(sender) != nil {
-			return session.Identity{}, limited
-		}
-	}
-	id, err := a.Gate.Verify(contextOf(c), token)
-	if code := session.CodeOf(err); code == session.CodeTokenInvalid || code == session.CodeTokenExpired {
-		_ = count.take(sender)     // the next one is told
-		err = cmp.Or(limited, err) // who is known here is nobody's business
-	}
-	return id, err
 }
 
 // bearer returns the request's token, empty if it has none. Whether it is one is the gate's to say. Two are refused,

@@ -75,7 +75,6 @@ func New(o Options) http.Handler {
 		o.Meter = noMeter{}
 	}
 	a := &api{Options: o, proxies: newProxies(o.TrustedProxies), buckets: o.Limits.buckets(), probe: newProbe(o.Ready), document: OpenAPI()}
-	a.bad, a.badByName = newBuckets(o.Limits.API), newBuckets(byName)
 
 	e := echo.New()
 	e.HTTPErrorHandler = a.fail
@@ -103,8 +102,6 @@ type api struct {
 	warnUnheard sync.Once
 	tally       tally
 	buckets     [classes]*buckets
-	bad         *buckets // tokens of an address
-	badByName   *buckets // and in the name of a user
 	probe       *probe
 	document    []byte
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"math"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,4 +89,23 @@ func BenchmarkFirestoreHour(b *testing.B) {
 	b.ReportMetric(many.ReadsAnHour(asBuilt), "reads/session-hour")
 	b.ReportMetric(many.ReadsAnHour(sharded), "reads-sweep4h/session-hour")
 	b.ReportMetric(many.LookUps, "lookups/user-hour")
+}
+
+// What the arithmetic takes from `make bench` is what that has found last.
+func TestMeasuredCPU(t *testing.T) {
+	text, err := os.ReadFile("../../docs/benchmarks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row, taken := range map[string]float64{
+		"sockets: µs of CPU per heartbeat of vigil":  float64(heartbeatCPU) / float64(time.Microsecond),
+		"check: requests per second of vigil's core": float64(time.Second) / float64(requestCPU),
+	} {
+		_, rest, _ := strings.Cut(string(text), "\n| "+row+" | ")
+		cell, _, _ := strings.Cut(rest, " |")
+		found, err := strconv.ParseFloat(cell, 64)
+		if err != nil || math.Abs(found-taken) > taken/1000 {
+			t.Errorf("%s: %q (%v), arithmetic.go has %.5g", row, cell, err, taken)
+		}
+	}
 }

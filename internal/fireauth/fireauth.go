@@ -76,7 +76,7 @@ type Verifier struct {
 	want       expected
 	now        func() time.Time
 	desk       desk
-	signatures slots // of the processors, for checking them: requests that are answered from memory have the others
+	signatures slots // of the processors, for checking them: where there is more than one, requests that are answered from memory have the others
 	lookUps    slots
 	claims     slots
 	probes     slots

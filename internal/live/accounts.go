@@ -61,7 +61,8 @@ func (h *Hub) CheckAccounts(ctx context.Context) {
 	}
 }
 
-// askAbout has the account of a socket that opens asked about, unless what is known of it lasts until CheckAccounts has seen the socket and asked.
+// askAbout has the account of a socket that opens asked about, unless what is known of it lasts until CheckAccounts has seen the socket and asked:
+// it must not live on what is too old, not for those few seconds either. It fails with unavailable.
 func (h *Hub) askAbout(ctx context.Context, uid session.UserID) error {
 	return h.registry.AskAccount(ctx, uid, h.registry.Settings().UserStateTTL*9/10)
 }

@@ -100,7 +100,8 @@ func (h *Hub) afterHeartbeat(pinged time.Duration) time.Duration {
 	return (pinged + interval + min(4*part, (h.options.DisconnectTimeout-interval)/2)).Truncate(part)
 }
 
-// pingPause is what lies between two pings at least, however often heartbeats come: each is answered, and that counts as a message.
+// pingPause is what lies at least between two pings that go with the answers to heartbeats, however often these come: each ping is answered, and
+// that counts as a message.
 func (h *Hub) pingPause() time.Duration {
 	interval := h.options.HeartbeatInterval
 	return min(max(interval/4, time.Second), interval*3/4)

@@ -50,6 +50,7 @@ type Peer struct {
 	identity *session.Identity
 	token    uint64        // a hash of the identity's, see renew
 	authBy   time.Duration // while greeting
+	alone    bool          // the last ping went without an answer to a heartbeat
 	pinged   time.Duration // from pending on: when the last ping went
 	nextPing time.Duration // from pending on
 	graceBy  time.Duration // by when a valid token must have come, if fault is set
@@ -168,9 +169,9 @@ func (p *Peer) ping(ctx context.Context, request wire.Request) {
 		Type: wire.TypePong, Timestamp: request.Timestamp, ServerTime: wire.Time(p.hub.registry.Now()),
 		TokenValid: p.fault == "", Error: string(fault), IdleDeadline: wire.Time(p.room.idleDeadline()),
 	})
-	if came := time.Duration(p.heard.Load()); came-p.pinged >= p.hub.pingPause() {
+	if came := time.Duration(p.heard.Load()); p.alone || came-p.pinged >= p.hub.pingPause() {
 		p.conn.Ping(pong)
-		p.pinged = came
+		p.pinged, p.alone = came, false
 	} else {
 		p.conn.Send(pong)
 	}
@@ -257,7 +258,7 @@ func (p *Peer) due() time.Duration {
 	}
 	if now >= p.nextPing {
 		p.conn.Ping(nil)
-		p.pinged, p.nextPing = now, now+p.hub.options.HeartbeatInterval
+		p.pinged, p.alone, p.nextPing = now, true, now+p.hub.options.HeartbeatInterval
 	}
 	next := min(silentAt, p.nextPing) - now
 	if p.stage == pending {

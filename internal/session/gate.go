@@ -159,38 +159,19 @@ func (g *Gate) recent(id Identity, window time.Duration) error {
 // Verify checks the token itself, once for as long as it lives, and says nothing about the account or the session. It fails
 // with token_missing, token_invalid, token_expired or unavailable.
 func (g *Gate) Verify(ctx context.Context, token string) (Identity, error) {
-	if id, ok := g.Known(token); ok {
-		return id, nil
-	}
 	if token == "" {
 		return Identity{}, &Error{Op: "verify", Code: CodeTokenMissing}
 	}
 	if !wellFormed(token) {
 		return Identity{}, &Error{Op: "verify", Code: CodeTokenInvalid}
 	}
-	g.registry.meter.CacheAsked("token", false)
-	return g.verify(ctx, token, keyOf(token))
-}
-
-// Known is [Gate.Verify] for a token that has been verified before. It costs next to nothing.
-func (g *Gate) Known(token string) (Identity, bool) {
-	if !wellFormed(token) {
-		return Identity{}, false
-	}
-	id, ok := g.tokens.Get(keyOf(token), g.registry.clock.Now())
+	key := keyOf(token)
+	id, ok := g.tokens.Get(key, g.registry.clock.Now())
+	g.registry.meter.CacheAsked("token", ok)
 	if ok {
-		g.registry.meter.CacheAsked("token", true)
+		return id, nil
 	}
-	return id, ok
-}
-
-// Claimant is the user whom a token names that nobody has verified, if that user is known here, else empty. It is good for a guess.
-func (g *Gate) Claimant(token string) UserID {
-	uid, _ := g.verifier.Claims(token)["sub"].(string)
-	if g.registry.states.peek(UserID(uid)) == nil {
-		return ""
-	}
-	return UserID(uid)
+	return g.verify(ctx, token, key)
 }
 
 // verify has a token verified that is not known, once for all who come with it at the same time.

@@ -33,7 +33,7 @@ type Verifier interface {
 	// when it cannot tell, unavailable. An implementation that cannot help looking up the account may also
 	// answer user_disabled or token_revoked; a caller must not rely on it.
 	Verify(ctx context.Context, token string) (Identity, error)
-	// Claims returns all that a token says, verified or not. It asks nobody.
+	// Claims returns all that a token says which has been verified. It asks nobody.
 	Claims(token string) map[string]any
 }
 

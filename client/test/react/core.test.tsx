@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { act, cleanup, renderHook } from '@testing-library/react';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { VigilError } from '../../src/core/index.js';
 import { useIdleWarning, useRecentAuth, useSessions, useVigil } from '../../src/react/index.js';
 import { pass, sleep, Tab } from '../core/browser.js';
@@ -10,7 +10,7 @@ import { around } from './setup.js';
 
 // The hooks on the client itself, rather than on the one that plays it.
 
-setUp(() => new Tab(browser, { cookie: {} }));
+setUp(() => new Tab(browser));
 
 afterEach(cleanup);
 
@@ -99,26 +99,30 @@ test('a re-authentication on the way is a new session, and the operation goes th
   expect(tab.onEnded).not.toHaveBeenCalled();
 });
 
-test('a re-authentication for the application’s own server reaches it', async () => {
-  const shown = show(() => ({ ...useVigil(), withRecentAuth: useRecentAuth(async () => browser.reauthenticate()) }));
-  await signIn();
-  await act(() => pass(600_000));
-  // The server asks the service, by the cookie that comes with the request.
-  const answers: string[] = [];
-  const pay = async () => {
-    const token = browser.cookies.get('vigil_token')!;
-    const signIn = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as SignIn;
-    const response = !server.sessions.has(sessionId(signIn)) ? server.problem(401, 'session_required')
-      : server.now() / 1000 - signIn.auth_time > 300 ? server.problem(401, 'reauth_required', { maxAge: 300 })
-      : Response.json({ paid: true });
-    answers.push(String(response.status));
-    if (!response.ok) throw await VigilError.from(response);
-    return response.json();
-  };
+describe('with the cookie', () => {
+  setUp(() => new Tab(browser, { cookie: {} }));
 
-  const paid = shown.current.withRecentAuth(pay);
-  await act(async () => void (await Promise.all([paid, pass(2000)])));
-  await expect(paid).resolves.toEqual({ paid: true });
-  expect(answers).toEqual(['401', '200']);
-  expect(shown.current.status).toBe('live');
+  test('a re-authentication for the application’s own server reaches it', async () => {
+    const shown = show(() => ({ ...useVigil(), withRecentAuth: useRecentAuth(async () => browser.reauthenticate()) }));
+    await signIn();
+    await act(() => pass(600_000));
+    // The server asks the service, by the cookie that comes with the request.
+    const answers: string[] = [];
+    const pay = async () => {
+      const token = browser.cookies.get('vigil_token')!;
+      const signIn = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as SignIn;
+      const response = !server.sessions.has(sessionId(signIn)) ? server.problem(401, 'session_required')
+        : server.now() / 1000 - signIn.auth_time > 300 ? server.problem(401, 'reauth_required', { maxAge: 300 })
+        : Response.json({ paid: true });
+      answers.push(String(response.status));
+      if (!response.ok) throw await VigilError.from(response);
+      return response.json();
+    };
+
+    const paid = shown.current.withRecentAuth(pay);
+    await act(async () => void (await Promise.all([paid, pass(2000)])));
+    await expect(paid).resolves.toEqual({ paid: true });
+    expect(answers).toEqual(['401', '200']);
+    expect(shown.current.status).toBe('live');
+  });
 });

@@ -2,8 +2,10 @@ package wiring
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -140,4 +142,89 @@ func TestNoTokenIsWrittenLater(t *testing.T) {
 	if text, writes := w.all(); writes != 1 || strings.Count(text, "eyJ…") != 3 || strings.Contains(text, jwtHeader) {
 		t.Errorf("%d writes of %s", writes, text)
 	}
+}
+
+// Whoever writes while others do: each line is written once, whole, and after those that the same one has written before.
+func TestManyWriteAtOnce(t *testing.T) {
+	const writers, lines = 8, 2000
+	var w written
+	log, flush := NewServerLogger(config.Config{LogFormat: "json"}, &w)
+	var writing sync.WaitGroup
+	for i := range writers {
+		writing.Go(func() {
+			for n := range lines {
+				level := slog.LevelInfo
+				if n%100 == 0 {
+					level = slog.LevelWarn
+				}
+				request(log, level, fmt.Sprintf("%d-%d", i, n))
+				if n%500 == 0 {
+					flush()
+				}
+			}
+		})
+	}
+	writing.Wait()
+	flush()
+	var next [writers]int
+	for id := range strings.FieldsSeq(w.ids()) {
+		var i, n int
+		if _, err := fmt.Sscanf(id, "%d-%d", &i, &n); err != nil || n != next[i] {
+			t.Fatalf("%q, want line %d", id, next[i])
+		}
+		next[i]++
+	}
+	for i, n := range next {
+		if n != lines {
+			t.Errorf("%d lines of writer %d", n, i)
+		}
+	}
+}
+
+// broken fails once.
+type broken struct {
+	written
+	failed bool
+}
+
+func (b *broken) Write(p []byte) (int, error) {
+	if !b.failed {
+		b.failed = true
+		return 0, errors.New("no space left on device")
+	}
+	return b.written.Write(p)
+}
+
+func TestLinesAfterAFailure(t *testing.T) {
+	var w broken
+	log, flush := NewServerLogger(config.Config{LogFormat: "json"}, &w)
+	request(log, slog.LevelInfo, "a")
+	flush()
+	request(log, slog.LevelInfo, "b")
+	flush()
+	if got := w.ids(); got != "b" {
+		t.Errorf("%q written", got)
+	}
+}
+
+// A batch has the tokens masked that its lines have, and everything else as it is.
+func FuzzRedact(f *testing.F) {
+	token := jwtHeader + ".eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJl"
+	for _, seed := range []string{
+		"a\n" + token + "\nb", "eyJ eyJ. J eJ eyJeyJ.x", token + token + "\n", "Jey" + token, "eyeyJa.b", "eyJ", "", "\nJ\n",
+	} {
+		f.Add(seed)
+	}
+	jwt := regexp.MustCompile(`eyJ[A-Za-z0-9_.-]*`)
+	f.Fuzz(func(t *testing.T, lines string) {
+		want := jwt.ReplaceAllStringFunc(lines, func(found string) string {
+			if strings.Contains(found, ".") {
+				return tokenMask
+			}
+			return found
+		})
+		if got := string(Redact([]byte(lines))); got != want {
+			t.Errorf("%q is %q, want %q", lines, got, want)
+		}
+	})
 }

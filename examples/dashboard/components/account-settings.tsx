@@ -156,7 +156,7 @@ function ChangeForm({ check, change, onDone, children }: { check: () => string |
     const wrong = check();
     setError(wrong);
     if (wrong) return;
-    void run(change).then(onDone, (cause) => {
+    void run(change).then(onDone).catch((cause) => {
       const field = cause instanceof VigilError ? cause.details.errors?.[0]?.field : undefined;
       if (!(cause instanceof Cancelled)) setError((field && t.security.refused[field]) || problem(cause));
     });
