@@ -9,12 +9,12 @@ import (
 const (
 	// Of an instance. What is measured is measured by `make bench` and stands in docs/benchmarks.md, in the rows named.
 	socketsPerInstance = 15_000
-	cloudRunSockets    = 1_000                  // an open WebSocket is a request, of which an instance holds so many
-	heartbeatCPU       = 113 * time.Microsecond // "sockets: µs of CPU per heartbeat of vigil"
-	requestCPU         = time.Second / 32_100   // "check: requests per second of vigil's core"
-	noticeCPU          = 20 * time.Microsecond  // not measured
-	busy               = 0.6                    // share of a core that is used at most
-	probesPerHour      = 360                    // of /readyz
+	cloudRunSockets    = 1_000                    // an open WebSocket is a request, of which an instance holds so many
+	heartbeatCPU       = 83_300 * time.Nanosecond // "sockets: µs of CPU per heartbeat of vigil"
+	requestCPU         = time.Second / 36_794     // "check: requests per second of vigil's core"
+	noticeCPU          = 20 * time.Microsecond    // not measured
+	busy               = 0.6                      // share of a core that is used at most
+	probesPerHour      = 360                      // of /readyz
 
 	// Of Google, in US dollars.
 	priceRead     = 0.03 / 100_000
