@@ -54,13 +54,7 @@ func (b *bench) start(ctx context.Context, core, name string, stdout io.Writer, 
 
 // stop asks the process to end and returns when it is gone.
 func (p *process) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	select {
-	case <-p.exited:
-	case <-time.After(stopTimeout):
-		_ = p.cmd.Process.Kill()
-		<-p.exited
-	}
+	tied.Stop(p.cmd, p.exited, stopTimeout)
 	_ = p.stderr.Close() // what is in it has been read, or is of no interest
 	_ = os.Remove(p.stderr.Name())
 }

@@ -181,11 +181,5 @@ func answers(ctx context.Context, host string) bool {
 
 // stop ends the process, unless it has ended, and returns when it is gone.
 func (p *process) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	select {
-	case <-p.exited:
-	case <-time.After(stopTimeout):
-		_ = p.cmd.Process.Kill()
-		<-p.exited
-	}
+	tied.Stop(p.cmd, p.exited, stopTimeout)
 }

@@ -39,13 +39,7 @@ type conn struct {
 }
 
 // Send implements live.Conn.
-func (c *conn) Send(frame []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.enqueue(websocket.TextMessage, frame) {
-		c.flush()
-	}
-}
+func (c *conn) Send(frame []byte) { c.send(websocket.TextMessage, frame) }
 
 // Ping implements live.Conn.
 func (c *conn) Ping(frame []byte) {
@@ -93,6 +87,14 @@ func (c *conn) tooSlow() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.slow
+}
+
+func (c *conn) send(kind int, data []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.enqueue(kind, data) {
+		c.flush()
+	}
 }
 
 // enqueue queues a frame, and reports whether that is to be flushed. The caller holds c.mu.

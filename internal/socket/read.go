@@ -76,11 +76,7 @@ func (c *conn) receive() error {
 func (c *conn) pinged(data string) error {
 	c.line.taken = 0
 	if c.peer.Allow() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.enqueue(websocket.PongMessage, []byte(data)) {
-			c.flush()
-		}
+		c.send(websocket.PongMessage, []byte(data))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"runtime"
 	"syscall"
+	"time"
 )
 
 // Start starts a process that is sent a signal when this one dies, however it dies, and returns a channel that is closed when it has
@@ -27,4 +28,16 @@ func Start(cmd *exec.Cmd, signal syscall.Signal) (exited <-chan struct{}, err er
 		close(ended)
 	}()
 	return ended, <-started
+}
+
+// Stop asks a process that [Start] has started to end, kills it if that takes longer than within, and returns when it is gone. One that has
+// ended already is no error.
+func Stop(cmd *exec.Cmd, exited <-chan struct{}, within time.Duration) {
+	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	select {
+	case <-exited:
+	case <-time.After(within):
+		_ = cmd.Process.Kill()
+		<-exited
+	}
 }

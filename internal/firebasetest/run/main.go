@@ -137,11 +137,5 @@ func (s *service) await(ctx context.Context) error {
 }
 
 func (s *service) stop() {
-	_ = s.process.Process.Signal(syscall.SIGTERM) // it may have ended
-	select {
-	case <-s.exited:
-	case <-time.After(drainTimeout):
-		_ = s.process.Process.Kill()
-		<-s.exited
-	}
+	tied.Stop(s.process, s.exited, drainTimeout)
 }
