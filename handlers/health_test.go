@@ -24,7 +24,10 @@ func TestHealth(t *testing.T) {
 }
 
 func TestReady(t *testing.T) {
-	good := handlers.Check{Name: "store", Check: func(context.Context) error { return nil }}
+	named := func(name string) handlers.Check {
+		return handlers.Check{Name: name, Check: func(context.Context) error { return nil }}
+	}
+	good := named("store")
 	slow := func(name string, d time.Duration) handlers.Check {
 		return handlers.Check{Name: name, Check: func(ctx context.Context) error {
 			select {
@@ -45,10 +48,13 @@ func TestReady(t *testing.T) {
 		want   map[string]any // of the checks
 		took   time.Duration
 	}{
-		"no checks":  {nil, map[string]any{}, 0},
-		"all hold":   {[]handlers.Check{good, slow("feed", time.Second), slow("keys", time.Second)}, map[string]any{"store": ok, "feed": ok, "keys": ok}, time.Second},
-		"one fails":  {[]handlers.Check{good, failing("draining", errors.New("shutting down"))}, map[string]any{"store": ok, "draining": map[string]any{"ok": false, "error": "shutting down"}}, 0},
-		"too slow":   {[]handlers.Check{good, slow("feed", time.Hour)}, map[string]any{"store": ok, "feed": map[string]any{"ok": false, "error": "timed out"}}, 2 * time.Second},
+		"no checks": {nil, map[string]any{}, 0},
+		"all hold":  {[]handlers.Check{good, slow("feed", time.Second), slow("keys", time.Second)}, map[string]any{"store": ok, "feed": ok, "keys": ok}, time.Second},
+		"one fails": {[]handlers.Check{good, failing("draining", errors.New("shutting down"))}, map[string]any{"store": ok, "draining": map[string]any{"ok": false, "error": "shutting down"}}, 0},
+		"too slow":  {[]handlers.Check{good, slow("feed", time.Hour)}, map[string]any{"store": ok, "feed": map[string]any{"ok": false, "error": "timed out"}}, 2 * time.Second},
+		"one of many too slow": {[]handlers.Check{deaf, named("feed"), named("identity"), named("clock"), good}, map[string]any{
+			"deaf": map[string]any{"ok": false, "error": "timed out"}, "feed": ok, "identity": ok, "clock": ok, "store": ok,
+		}, 2 * time.Second},
 		"deaf":       {[]handlers.Check{deaf}, map[string]any{"deaf": map[string]any{"ok": false, "error": "timed out"}}, 2 * time.Second},
 		"of ours":    {[]handlers.Check{failing("feed", &session.Error{Code: session.CodeUnavailable, Message: "last proven 40 s ago", Err: errors.New("secret")})}, map[string]any{"feed": map[string]any{"ok": false, "error": "last proven 40 s ago"}}, 0},
 		"unshowable": {[]handlers.Check{failing("feed", session.Unavailable("read", errors.New("secret")))}, map[string]any{"feed": map[string]any{"ok": false, "error": "The request cannot be answered right now. Your session is not affected; try again soon."}}, 0},
