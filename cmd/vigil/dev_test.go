@@ -129,6 +129,25 @@ func TestAnEndInOrderLosesNoLine(t *testing.T) {
 	contains(t, p.stderr.String(), "shutting down", `"requestId":"the-last"`)
 }
 
+// The standard library would answer this one by itself, without what every answer carries.
+func TestTheServerAsAWholeIsAskedLikeTheRest(t *testing.T) {
+	t.Parallel()
+	p := launchDev(t)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, p.api, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.URL.Opaque = "*"
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if h := response.Header; h.Get("X-Request-Id") == "" || h.Get("Cache-Control") != "no-store" {
+		t.Errorf("%s with %v", response.Status, h)
+	}
+}
+
 func TestDevAnswersLoopbackNamesOnly(t *testing.T) {
 	t.Parallel()
 	p := launchDev(t)

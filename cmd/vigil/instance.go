@@ -149,6 +149,7 @@ func (i *instance) serve(ctx context.Context, listener net.Listener, handler htt
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleConnTimeout,
 		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(i.log.Handler(), slog.LevelDebug),
+		DisableGeneralOptionsHandler: true, // so that OPTIONS * is answered like everything else
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
