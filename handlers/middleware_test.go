@@ -276,6 +276,7 @@ func TestBodySize(t *testing.T) {
 		w.do("POST", "/v1/sessions/current/activity", token, body("{"+strings.Repeat(" ", most-2)+"}")).want(http.StatusOK)
 		w.do("POST", "/v1/sessions/current/activity", token, body("{"+strings.Repeat(" ", most-1)+"}")).problem(413, "too_large")
 		w.do("POST", "/v1/logout", token, body(strings.Repeat("x", 10<<20))).problem(413, "too_large")
+		w.do("DELETE", "/v1/sessions?scope=all", token, body(strings.Repeat("x", most+1))).problem(413, "too_large")
 		w.do("POST", "/v1/sessions", "a.b.c", body(strings.Repeat("x", 10<<20))).problem(401, session.CodeTokenInvalid)
 	})
 }

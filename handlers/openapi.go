@@ -232,7 +232,7 @@ func codesOf(r route) []session.Code {
 	if slices.Contains(r.needs, needRecent) {
 		codes = append(codes, session.CodeReauthRequired)
 	}
-	if r.body != nil {
+	if r.body != nil || len(r.needs) > 0 && r.method != http.MethodGet { // nothingElse reads what should not be there
 		codes = append(codes, codeTooLarge)
 	}
 	if strings.Contains(r.path, ":") {
