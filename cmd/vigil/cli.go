@@ -43,6 +43,7 @@ type maintenance struct {
 	stdin  io.Reader
 	json   bool
 	yes    bool
+	asks   bool // that it will, unless yes: known once the arguments have been checked
 	reason string
 }
 
@@ -84,7 +85,7 @@ func (m *maintenance) command(
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := m.settings(cmd.Context(), flag)
-		if err != nil {
+		if err := errors.Join(err, m.canAsk()); err != nil {
 			return err
 		}
 		s, err := m.open(cmd.Context(), c)
@@ -186,10 +187,10 @@ func (s *shell) culprit(ctx context.Context, err error) string {
 
 // canAsk finds fault with a command that would have to ask and has nobody to ask.
 func (m *maintenance) canAsk() error {
-	if m.yes || isTerminal(m.stdin) {
+	if !m.asks || m.yes || isTerminal(m.stdin) {
 		return nil
 	}
-	return errors.New("there is no terminal to ask on: --yes does it without asking")
+	return config.UsageError{Err: errors.New("there is no terminal to ask on: --yes does it without asking")}
 }
 
 // confirm asks a question, unless --yes has answered it, and fails unless the answer is yes.

@@ -52,11 +52,8 @@ func newSessionsEnd(env environment) *cobra.Command {
 			return errors.New("ids, a filter and --all exclude each other")
 		case dryRun && len(ids) > 0:
 			return errors.New("--dry-run is for a filter or --all")
-		case !dryRun:
-			if err := m.canAsk(); err != nil {
-				return err
-			}
 		}
+		m.asks = !dryRun
 		return f.check()
 	}
 	return m.command(cmd, check, func(ctx context.Context, s *shell, ids []string) error {

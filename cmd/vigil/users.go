@@ -43,9 +43,7 @@ func (m *maintenance) userCommand(
 				return fmt.Errorf("%q is not a uid", uid)
 			}
 		}
-		if ask(uids) != "" {
-			return m.canAsk()
-		}
+		m.asks = ask(uids) != ""
 		return nil
 	}
 	return m.command(cmd, check, func(ctx context.Context, s *shell, uids []string) error {
