@@ -15,6 +15,7 @@ import (
 
 	"github.com/vigilhq/vigil/cmd/internal/config"
 	"github.com/vigilhq/vigil/cmd/internal/wiring"
+	"github.com/vigilhq/vigil/internal/geoip"
 	"github.com/vigilhq/vigil/internal/identity"
 	"github.com/vigilhq/vigil/internal/metrics"
 	"github.com/vigilhq/vigil/internal/session"
@@ -39,22 +40,19 @@ func newDev(env environment) *cobra.Command {
 	flag := config.Flags(cmd.Flags(), config.Dev)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := config.Load(cmd.Context(), config.Dev, flag, env.lookup)
-		if err != nil {
+		places, unusable := wiring.OpenPlaces(c)
+		if err := errors.Join(err, unusable); err != nil {
 			return err
 		}
+		defer func() { _ = places.Close() }() // it is only read from
 		log, flush := wiring.NewServerLogger(c, env.stderr)
 		defer flush()
-		return dev(cmd.Context(), c, log, env.stdout)
+		return dev(cmd.Context(), c, places, log, env.stdout)
 	}
 	return cmd
 }
 
-func dev(ctx context.Context, c config.Config, log *slog.Logger, stdout io.Writer) error {
-	places, err := wiring.OpenPlaces(c)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = places.Close() }() // it is only read from
+func dev(ctx context.Context, c config.Config, places *geoip.Database, log *slog.Logger, stdout io.Writer) error {
 	accounts, err := identity.New(identity.Options{ProjectID: c.ProjectID, Logger: log})
 	if err != nil {
 		return err

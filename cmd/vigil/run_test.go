@@ -19,6 +19,10 @@ func TestUnusablePlaces(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "GEOIP_DB: open main.go as a MaxMind database") {
 			t.Errorf("%v: %v", args, err)
 		}
+		err = run(t.Context(), append(args, "--geoip-db=main.go", "--max-sessions=-1"), nothing, &out, &out)
+		if err == nil || !strings.Contains(err.Error(), "GEOIP_DB: ") || !strings.Contains(err.Error(), "MAX_SESSIONS: ") || config.ExitCode(err) != 2 {
+			t.Errorf("%v with another fault: %v", args, err)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/vigilhq/vigil/cmd/internal/config"
 	"github.com/vigilhq/vigil/cmd/internal/wiring"
+	"github.com/vigilhq/vigil/internal/geoip"
 	"github.com/vigilhq/vigil/internal/metrics"
 	"github.com/vigilhq/vigil/internal/session"
 )
@@ -26,22 +28,19 @@ func newServe(env environment) *cobra.Command {
 	flag := config.Flags(cmd.Flags(), config.Serve)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := config.Load(cmd.Context(), config.Serve, flag, env.lookup)
-		if err != nil {
+		places, unusable := wiring.OpenPlaces(c)
+		if err := errors.Join(err, unusable); err != nil {
 			return err
 		}
+		defer func() { _ = places.Close() }() // it is only read from
 		log, flush := wiring.NewServerLogger(c, env.stderr)
 		defer flush()
-		return serve(cmd.Context(), c, log)
+		return serve(cmd.Context(), c, places, log)
 	}
 	return cmd
 }
 
-func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
-	places, err := wiring.OpenPlaces(c)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = places.Close() }() // it is only read from
+func serve(ctx context.Context, c config.Config, places *geoip.Database, log *slog.Logger) error {
 	clock, m := session.NewClock(), metrics.New()
 	auth, err := wiring.OpenAuth(ctx, c, c.AuthEmulator, clock, m, log)
 	if err != nil {
