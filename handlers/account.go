@@ -50,20 +50,25 @@ type passwordBody struct {
 
 func (a *api) changeEmail(c echo.Context, caller session.Admission) error {
 	in, err := bodyOf[emailBody](c)
+	if err == nil {
+		err = in.check()
+	}
 	if err != nil {
-		return err
-	}
-	var f faults
-	if in.Email = f.text("email", in.Email, maxEmail); in.Email == "" {
-		f.add("email", msgRequired)
-	}
-	if err := f.err(); err != nil {
 		return err
 	}
 	if err := a.Registry.ChangeEmail(contextOf(c), caller, in.Email); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
+}
+
+// check trims the address and says what is wrong with it.
+func (in *emailBody) check() error {
+	var f faults
+	if in.Email = f.text("email", in.Email, maxEmail); in.Email == "" {
+		f.add("email", msgRequired)
+	}
+	return f.err()
 }
 
 func (a *api) changePassword(c echo.Context, caller session.Admission) error {

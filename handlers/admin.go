@@ -54,6 +54,13 @@ type noteBody struct {
 	Reason string `json:"reason,omitempty" maxLength:"256" description:"a note for the audit"`
 }
 
+// check says what is wrong with the note.
+func (in noteBody) check() error {
+	var f faults
+	f.text("reason", in.Reason, maxReason)
+	return f.err()
+}
+
 // revocation is the answer to one.
 type revocation struct {
 	Ended     int               `json:"ended"`

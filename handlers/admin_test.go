@@ -73,6 +73,7 @@ func TestRevokeChecksItsBody(t *testing.T) {
 		w.do("POST", path, admin, body(`{"reason":"`+strings.Repeat("é", 257)+`"}`)).faults("reason")
 		w.do("POST", path, admin, body(`{"reason":"a\u0000b"}`)).faults("reason")
 		w.do("POST", path, admin, body(`{"reason":1,"why":"x"}`)).faults("reason", "why")
+		w.do("POST", path, admin, body(`{"reason":"a\u0000b","why":"x"}`)).faults("reason", "why")
 		w.do("POST", path+"?dryRun=true", admin).faults("dryRun")
 		w.do("GET", "/v1/check", token).want(http.StatusNoContent)
 		w.do("POST", path, admin, body(`{"reason":"`+strings.Repeat("é", 256)+`"}`)).want(http.StatusOK)

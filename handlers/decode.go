@@ -44,7 +44,25 @@ func bodyOf[T any](c echo.Context) (T, error) {
 	case len(bytes.TrimSpace(data)) == 0:
 		return into, nil
 	}
-	return into, decode(data, &into)
+	return into, judge(decode(data, &into), &into)
+}
+
+// checked is a body that finds fault with what its fields hold.
+type checked interface{ check() error }
+
+// judge adds to what is wrong with the form of a body what is wrong with the fields that could be read.
+func judge(err error, body any) error {
+	var form, content faults
+	b, ok := body.(checked)
+	if !ok || !errors.As(err, &form) || form.names(fieldBody) || !errors.As(b.check(), &content) {
+		return err
+	}
+	for _, each := range content {
+		if !form.names(each.field) {
+			form.add(each.field, each.message, each.args...)
+		}
+	}
+	return form
 }
 
 // decode reads a JSON object into the struct that into points to. Unlike [json.Unmarshal] it takes a key only as it is

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -118,6 +119,11 @@ func (f *faults) add(field, message string, args ...any) {
 	if len(*f) < maxFaults {
 		*f = append(*f, fault{clip(field, maxText), message, args})
 	}
+}
+
+// names reports whether a field is among them.
+func (f faults) names(field string) bool {
+	return slices.ContainsFunc(f, func(each fault) bool { return each.field == field })
 }
 
 // err is nil when there is nothing wrong.

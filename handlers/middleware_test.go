@@ -261,7 +261,9 @@ func TestBody(t *testing.T) {
 		w.do("POST", "/v1/logout", token, body(`{"allSessions":"true"}`)).faults("allSessions")
 		w.do("POST", "/v1/logout", token, body(`{"allSessions":false,"allsessions":true}`)).faults("allsessions")
 		w.do("POST", "/v1/logout", token, body(`{} {}`)).faults("body")
-		w.do("POST", "/v1/sessions", token, body(`{"device":{"type":"x","model":1},"id":"y"}`)).faults("device.model", "id")
+		w.do("POST", "/v1/sessions", token, body(`{"device":{"type":"x","model":1},"id":"y"}`)).faults("device.model", "id", "device.type")
+		w.do("POST", "/v1/sessions", token, body(`{"deviceName":1,"device":{"type":2,"os":"a\u0000"},"replaces":"y"}`)).
+			faults("deviceName", "device.type", "device.os", "replaces")
 		w.do("POST", "/v1/sessions", token, body(`{"device":{"type":"x"},"replaces":"y"}`)).faults("device.type", "replaces")
 		w.do("GET", "/v1/sessions?status=ended&pageSize=5", token).faults("status", "pageSize")
 		w.do("GET", "/v1/sessions?status=all&status=all", token).faults("status")

@@ -92,10 +92,25 @@ func (in manyBody) filter(f *faults) session.Filter {
 	case *in.Filter == filterBody{}:
 		f.add("filter", msgNoFilter)
 	}
-	if status, ok := in.Filter.given("status"); ok {
+	return in.Filter.chosen(f)
+}
+
+// chosen returns the sessions that the members choose.
+func (b filterBody) chosen(f *faults) session.Filter {
+	if status, ok := b.given("status"); ok {
 		f.oneOf("filter.status", status, string(session.StatusActive))
 	}
-	return f.filter("filter.", in.Filter.given)
+	return f.filter("filter.", b.given)
+}
+
+// check says what is wrong with single members. Whether they go together is to be seen when all could be read.
+func (in manyBody) check() error {
+	var f faults
+	if in.Filter != nil {
+		in.Filter.chosen(&f)
+	}
+	f.text("reason", in.Reason, maxReason)
+	return f.err()
 }
 
 func (a *api) revokeMany(c echo.Context, caller session.Admission) error {

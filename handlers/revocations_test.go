@@ -50,6 +50,8 @@ func TestMassRevocationChecksItsBody(t *testing.T) {
 				t.Fatal(text)
 			}
 		}
+		w.do("POST", pathRevocations, admin, body(`{"filter":{"status":"ended","ip":"x","userId":1},"dryRun":1,"reason":"a\u0000"}`)).
+			faults("filter.userId", "dryRun", "filter.status", "filter.ip", "reason")
 		w.do("POST", pathRevocations+"?dryRun=true", admin, body(`{"all":true}`)).faults("dryRun")
 		w.work()
 		w.do("GET", "/v1/check", token).want(http.StatusNoContent)
