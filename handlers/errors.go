@@ -21,6 +21,7 @@ const (
 	codeTooLarge         session.Code = "too_large"
 	codeInternal         session.Code = "internal"
 	codeRateLimited      session.Code = "rate_limited"
+	codeMisdirected      session.Code = "misdirected"
 )
 
 // table says how each code is answered. Title names the problem, detail tells a person what to do about it.
@@ -58,6 +59,8 @@ var table = map[session.Code]struct {
 		"The account has as many sessions as it may have. End one of them first."},
 	codeTooLarge: {http.StatusRequestEntityTooLarge, "Body too large",
 		"The body of a request has at most 64 KiB."},
+	codeMisdirected: {http.StatusMisdirectedRequest, "Misdirected request",
+		"This service does not answer by that host name."},
 	codeRateLimited: {http.StatusTooManyRequests, "Too many requests",
 		"Too many requests at once. Try again after the time that Retry-After says."},
 	codeInternal: {http.StatusInternalServerError, "Internal error",

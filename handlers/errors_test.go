@@ -78,6 +78,14 @@ func TestContractErrors(t *testing.T) {
 		{"invalid_request", 400, "", func(w *world) answer { return w.do("POST", "/v1/sessions", w.signIn(ana), body(`[]`)) }, nil},
 		{"not_found", 404, "", func(w *world) answer { return w.do("GET", "/v1/nothing", "") }, nil},
 		{"method_not_allowed", 405, "", func(w *world) answer { return w.do("PATCH", "/v1/sessions", "") }, nil},
+		{"misdirected", 421, "", func(w *world) answer {
+			a := w.do("GET", "/healthz", "", func(r *http.Request) { r.Host = "rebound.example.com" }, header("Origin", origin))
+			if a.header.Get("Access-Control-Allow-Origin") != "" {
+				w.t.Error("a page may read what another host answers")
+			}
+			w.do("GET", "/healthz", "", func(r *http.Request) { r.Host = "localhost" }).want(http.StatusOK)
+			return a
+		}, func(w *world) { w.options.HostAllowed = func(host string) bool { return host == "localhost" } }},
 		{"session_limit", 409, "", func(w *world) answer {
 			w.live(ana)
 			return w.do("POST", "/v1/sessions", w.signIn(ana))

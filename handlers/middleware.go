@@ -67,6 +67,16 @@ func recovered(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// hosted refuses requests that are meant for another host.
+func (a *api) hosted(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if !a.HostAllowed(c.Request().Host) {
+			return &session.Error{Op: "host", Code: codeMisdirected}
+		}
+		return next(c)
+	}
+}
+
 // whole refuses a path of more parts than the route it was matched with has: the framework lets a last parameter take
 // all of the rest, slashes included, and so turns a missing resource into a wrong method.
 func whole(next echo.HandlerFunc) echo.HandlerFunc {

@@ -218,7 +218,7 @@ func response(description string, content object, more ...string) object {
 
 // codesOf are the codes of the errors that a route may answer, sorted.
 func codesOf(r route) []session.Code {
-	codes := append([]session.Code{codeInternal}, r.codes...)
+	codes := append([]session.Code{codeInternal, codeMisdirected}, r.codes...)
 	if len(r.needs) > 0 {
 		codes = append(codes, session.CodeTokenMissing, session.CodeTokenInvalid, session.CodeTokenExpired, session.CodeUserDisabled,
 			session.CodeTokenRevoked, session.CodeInvalidRequest, session.CodeUnavailable)

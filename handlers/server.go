@@ -26,6 +26,8 @@ type Options struct {
 	Socket func(w http.ResponseWriter, r *http.Request, origin session.Origin)
 	// OriginAllowed says from which origins a page may use the API. Nil: from none.
 	OriginAllowed func(origin string) bool
+	// HostAllowed says by which host names, with or without a port, the service is reached. Nil: by any.
+	HostAllowed func(host string) bool
 	// TrustedProxies are the peers whose X-Forwarded-For is believed. Nobody else's is.
 	TrustedProxies []netip.Prefix
 	// GeoHeaders names the headers in which a trusted proxy says where the client is. Empty: none are believed.
@@ -65,6 +67,9 @@ func New(o Options) http.Handler {
 	if o.OriginAllowed == nil {
 		o.OriginAllowed = func(string) bool { return false }
 	}
+	if o.HostAllowed == nil {
+		o.HostAllowed = func(string) bool { return true }
+	}
 	if o.Sockets == nil {
 		o.Sockets = func() int { return 0 }
 	}
@@ -80,7 +85,7 @@ func New(o Options) http.Handler {
 	e.HTTPErrorHandler = a.fail
 	e.IPExtractor = a.proxies.clientIP
 	// The framework would put the parts of a chain together anew for each request.
-	chain := a.record(recovered(a.unheard(a.cors(whole(proceed)))))
+	chain := a.record(recovered(a.hosted(a.unheard(a.cors(whole(proceed))))))
 	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error { return chain(begin(c, next)) }
 	})

@@ -90,10 +90,11 @@ func dev(ctx context.Context, c config.Config, places *geoip.Database, log *slog
 		return config.Fault{Variable: "ADDR", Text: err.Error()}
 	}
 	i := newInstance(c, log, wiring.Parts{Clock: clock, Auth: auth, Metrics: m, Backend: wiring.Memory(c, clock), Places: places})
+	i.hosts = identity.LoopbackAuthority
 	if err := introduce(stdout, c, listener.Addr(), identityListener.Addr(), opsAddr); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	return i.serve(ctx, listener, identity.LoopbackHost(i.handler())) //nolint:contextcheck // each request brings its own
+	return i.run(ctx, listener)
 }
 
 // introduce prints what a newcomer can do now. The address of the metrics is nil when they are off.

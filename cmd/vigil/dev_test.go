@@ -167,9 +167,15 @@ func TestDevAnswersLoopbackNamesOnly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			text, _ := io.ReadAll(response.Body)
 			_ = response.Body.Close()
 			if response.StatusCode != status {
 				t.Errorf("%s as %s: %d, want %d", server, host, response.StatusCode, status)
+			}
+			if ours := strings.HasPrefix(server, p.api); ours && (response.Header.Get("X-Request-Id") == "" || response.Header.Get("Cache-Control") != "no-store") {
+				t.Errorf("%s as %s: %v", server, host, response.Header)
+			} else if ours && status == http.StatusMisdirectedRequest && !strings.Contains(string(text), `"code":"misdirected"`) {
+				t.Errorf("%s as %s: %s", server, host, text)
 			}
 		}
 	}

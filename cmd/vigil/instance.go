@@ -48,6 +48,7 @@ type instance struct {
 	gate      *session.Gate
 	hub       *live.Hub
 	sockets   *socket.Server
+	hosts     func(host string) bool // that requests may be for; nil: any
 	draining  atomic.Bool
 }
 
@@ -83,7 +84,7 @@ func (i *instance) ready() bool {
 func (i *instance) handler() http.Handler {
 	return handlers.New(handlers.Options{
 		Gate: i.gate, Registry: i.registry, Socket: i.sockets.Serve,
-		OriginAllowed: i.config.AllowedOrigin, TrustedProxies: i.config.TrustedProxies,
+		OriginAllowed: i.config.AllowedOrigin, HostAllowed: i.hosts, TrustedProxies: i.config.TrustedProxies,
 		GeoHeaders: handlers.GeoHeaders(i.config.GeoHeaders), Locate: i.Places.Locate,
 		Limits: i.config.Limits(), Ready: i.checks(), Sockets: i.hub.Sockets, Log: i.log, Meter: i.Metrics,
 	})
@@ -128,10 +129,6 @@ func (i *instance) clockIsRight(context.Context) error {
 // run serves until ctx is done or the listener fails, and then shuts down in order: not ready, no new connections, sockets
 // told, requests finished, activity stored, feed stopped, clients closed.
 func (i *instance) run(ctx context.Context, listener net.Listener) error {
-	return i.serve(ctx, listener, i.handler()) //nolint:contextcheck // each request brings its own
-}
-
-func (i *instance) serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	ticking, stopTicking := context.WithCancel(background)
@@ -147,7 +144,8 @@ func (i *instance) serve(ctx context.Context, listener net.Listener, handler htt
 	running.Go(func() { _ = i.Backend.Feed.Run(background, i.inbox) }) // ends with background only
 
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleConnTimeout,
+		Handler:           i.handler(), //nolint:contextcheck // each request brings its own
+		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleConnTimeout,
 		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(i.log.Handler(), slog.LevelDebug),
 		DisableGeneralOptionsHandler: true, // so that OPTIONS * is answered like everything else
 	}

@@ -89,7 +89,7 @@ func FuzzLoopbackAuthority(f *testing.F) {
 		f.Add(host)
 	}
 	f.Fuzz(func(t *testing.T, authority string) {
-		if !loopbackAuthority(authority) {
+		if !LoopbackAuthority(authority) {
 			return
 		}
 		u, err := url.Parse("http://" + authority + "/")

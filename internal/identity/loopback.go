@@ -39,7 +39,7 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 // 127.0.0.1 still sends that name, and gets no further than this.
 func LoopbackHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !loopbackAuthority(r.Host) {
+		if !LoopbackAuthority(r.Host) {
 			http.Error(w, "This server answers to loopback host names only: localhost, 127.0.0.1 or [::1].",
 				http.StatusMisdirectedRequest)
 			return
@@ -84,11 +84,11 @@ func originIsLoopback(origin string) bool {
 	if !found {
 		authority, found = strings.CutPrefix(origin, "https://")
 	}
-	return found && loopbackAuthority(authority)
+	return found && LoopbackAuthority(authority)
 }
 
-// loopbackAuthority judges a host with or without a port, as in a Host header.
-func loopbackAuthority(authority string) bool {
+// LoopbackAuthority judges a host with or without a port, as in a Host header.
+func LoopbackAuthority(authority string) bool {
 	if host, port, err := net.SplitHostPort(authority); err == nil {
 		// "localhost:@evil.example" is evil.example to who reads it as a URL.
 		_, err := strconv.ParseUint(port, 10, 16)

@@ -26,7 +26,7 @@ export interface components {
             ok: boolean;
         };
         /** @enum {string} */
-        Code: "forbidden" | "internal" | "invalid_request" | "ip_changed" | "method_not_allowed" | "not_found" | "rate_limited" | "reauth_required" | "session_ended" | "session_limit" | "session_required" | "token_expired" | "token_invalid" | "token_missing" | "token_revoked" | "too_large" | "unavailable" | "user_disabled";
+        Code: "forbidden" | "internal" | "invalid_request" | "ip_changed" | "method_not_allowed" | "misdirected" | "not_found" | "rate_limited" | "reauth_required" | "session_ended" | "session_limit" | "session_required" | "token_expired" | "token_invalid" | "token_missing" | "token_revoked" | "too_large" | "unavailable" | "user_disabled";
         Deadlines: {
             expiresAt: components["schemas"]["Timestamp"];
             idleDeadline: components["schemas"]["Timestamp"];
