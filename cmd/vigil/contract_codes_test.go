@@ -39,7 +39,7 @@ func TestContractCodes(t *testing.T) {
 
 	enum := codesOfOpenAPI(t, p)
 	for _, code := range enum {
-		if !made[code] && code != "internal" { // which is a defect
+		if !made[code] && code != "internal" && code != "misdirected" { // a defect; only from vigil dev, whose test has it
 			t.Errorf("%s has not been produced", code)
 		}
 		delete(made, code)
