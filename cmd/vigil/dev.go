@@ -33,8 +33,7 @@ func newDev(env environment) *cobra.Command {
 		Short: "Run everything on this machine: identity server, store and service in one process",
 		Long: "Run everything on this machine: a local identity server that speaks Firebase Authentication's protocols, a store in memory\n" +
 			"and the service, with two users to sign in as. Nothing else is needed, and nothing survives. Every flag is also a variable,\n" +
-			"--idle-timeout is IDLE_TIMEOUT. Durations\n" +
-			"are 30s or 5m; a bare number is milliseconds.",
+			"--idle-timeout is IDLE_TIMEOUT. Durations are 30s or 5m; a bare number is milliseconds.",
 		Args: noArgs,
 	}
 	flag := config.Flags(cmd.Flags(), config.Dev)

@@ -1,6 +1,6 @@
 'use client';
 
-import { Alert, Button, Group, Modal, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Button, Group, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { VigilError } from '@vigilhq/client';
 import { useVigil } from '@vigilhq/client/react';
@@ -9,6 +9,7 @@ import { useWords } from '@/lib/i18n';
 import { useProblem } from '@/lib/problems';
 import { useBusy } from '@/lib/use-busy';
 import { useAccount } from './account';
+import { Dialog } from './dialog';
 import { Cancelled, useConfirmPassword, useRecent } from './reauth';
 import { Section } from './states';
 
@@ -37,14 +38,14 @@ export function AccountSettings() {
           </Group>
         ))}
       </div>
-      <Modal
+      <Dialog
         stackId="account"
         opened={open !== null}
         onClose={close}
         title={open === 'email' ? t.security.changeEmail : t.security.changePassword}
       >
         {open === 'email' ? <EmailForm onDone={close} /> : open === 'password' ? <PasswordForm onDone={close} /> : null}
-      </Modal>
+      </Dialog>
     </Section>
   );
 }

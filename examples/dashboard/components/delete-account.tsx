@@ -1,12 +1,13 @@
 'use client';
 
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Stack, Text, TextInput } from '@mantine/core';
 import { useVigil } from '@vigilhq/client/react';
 import { useState, type FormEvent } from 'react';
 import { useWords } from '@/lib/i18n';
 import { useReport } from '@/lib/problems';
 import { useBusy } from '@/lib/use-busy';
 import { useAccount } from './account';
+import { Dialog } from './dialog';
 import { Cancelled, useRecent } from './reauth';
 import { Section } from './states';
 
@@ -36,7 +37,7 @@ export function DeleteAccount() {
         <Text size="sm" c="dimmed" maw={520}>{t.security.dangerText}</Text>
         <Button variant="light" color="red" size="xs" onClick={() => { setTyped(''); setOpen(true); }}>{t.security.deleteAccount}</Button>
       </Group>
-      <Modal stackId="deletion" opened={open} onClose={() => setOpen(false)} title={t.security.deleteTitle}>
+      <Dialog stackId="deletion" opened={open} onClose={() => setOpen(false)} title={t.security.deleteTitle}>
         <Stack component="form" onSubmit={remove}>
           <Text size="sm">{t.security.dangerText}</Text>
           <TextInput label={t.security.deleteLabel} placeholder={email} autoComplete="off" value={typed} onChange={(event) => setTyped(event.currentTarget.value)} data-autofocus />
@@ -45,7 +46,7 @@ export function DeleteAccount() {
             <Button type="submit" color="red" loading={busy} disabled={!confirmed}>{t.security.deleteConfirm}</Button>
           </Group>
         </Stack>
-      </Modal>
+      </Dialog>
     </Section>
   );
 }

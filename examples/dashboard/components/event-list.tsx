@@ -8,6 +8,7 @@ import type { EndReason } from '@vigilhq/client';
 import type { SecurityEvent } from '@/lib/api';
 import { useFormat } from '@/lib/format';
 import { useWords } from '@/lib/i18n';
+import { useBusy } from '@/lib/use-busy';
 import { useEvents } from '@/lib/use-events';
 import { Empty, Failed, Loading } from './states';
 
@@ -34,6 +35,7 @@ const ICONS: Record<string, [Icon, string]> = {
 export function EventList({ path, admin = false }: { path: '/v1/events' | '/v1/admin/events'; admin?: boolean }) {
   const { t } = useWords();
   const { events, loading, error, hasMore, loadMore, refresh } = useEvents(path);
+  const [, run] = useBusy();
   if (events.length === 0) {
     if (loading) return <Loading rows={4} />;
     if (error) return <Failed text={t.security.eventsError} onRetry={refresh} />;
@@ -47,7 +49,7 @@ export function EventList({ path, admin = false }: { path: '/v1/events' | '/v1/a
       {error && <Failed text={t.security.eventsError} onRetry={loadMore} />}
       {hasMore && !error && (
         <Center p="md" style={{ borderTop: '1px solid var(--vigil-border)' }}>
-          <Button variant="default" size="sm" onClick={loadMore} loading={loading}>{t.more}</Button>
+          <Button variant="default" size="sm" onClick={() => run(loadMore)} loading={loading}>{t.more}</Button>
         </Center>
       )}
     </>

@@ -69,7 +69,8 @@ export function IdleDialog() {
             <Title order={2} fz="xl" id={`${id}-title`}>{t.idle.title}</Title>
             <Text mt={6} c="dimmed" id={`${id}-text`}>{t.idle.text}</Text>
           </div>
-          <Button fullWidth size="md" autoFocus>{t.idle.stay}</Button>
+          {/* Escape is an answer here, and nothing to the dialog below, which Mantine would close. */}
+          <Button fullWidth size="md" autoFocus data-mantine-stop-propagation>{t.idle.stay}</Button>
           <Text size="xs" c="dimmed" role="status">{status === 'live' ? t.idle.hint : t.idle.away}</Text>
           <VisuallyHidden component="div" id={`${id}-live`} aria-live="polite" data-testid="idle-announcement">{t.idle.remaining(announced)}</VisuallyHidden>
         </Stack>

@@ -5,6 +5,7 @@ import { useVigil } from '@vigilhq/client/react';
 import { useWords } from '@/lib/i18n';
 import { useProblem } from '@/lib/problems';
 import { useAccount } from './account';
+import { DocumentTitle } from './states';
 
 /** In place of the pages when the service has given this sign-in no session, and would give none if the client asked on by itself. */
 export function NoSession({ error }: { error: Error }) {
@@ -14,6 +15,7 @@ export function NoSession({ error }: { error: Error }) {
   const problem = useProblem();
   return (
     <Center mih="100dvh" component="main" px="md" data-testid="no-session">
+      <DocumentTitle title={t.noSession.title} />
       <Card maw={460} p="xl">
         <Title order={1} fz={24} lts="-0.02em">{t.noSession.title}</Title>
         <Text c="dimmed" mt={4}>{email}</Text>

@@ -25,7 +25,7 @@ function Inner({ config, children }: { config: Config; children: ReactNode }) {
   const { t } = useWords();
   const names = useMemo(() => {
     const defaultProps = { closeButtonProps: { 'aria-label': t.close } };
-    return createTheme({ components: { Modal: { defaultProps }, Notification: { defaultProps }, PasswordInput: { defaultProps: { visibilityToggleButtonProps: { 'aria-label': t.reveal } } } } });
+    return createTheme({ components: { Modal: { defaultProps }, Notification: { defaultProps }, PasswordInput: { defaultProps: { visibilityToggleFocusable: true, visibilityToggleButtonProps: { 'aria-label': t.reveal } } } } });
   }, [t]);
   return (
     <MantineThemeProvider theme={names} inherit>

@@ -6,7 +6,9 @@ import { EmailAuthProvider, reauthenticateWithCredential } from 'firebase/auth';
 import { createContext, useCallback, useContext, useEffect, useRef, useState, type FormEvent, type ReactNode } from 'react';
 import { useWords } from '@/lib/i18n';
 import { useSignInError } from '@/lib/problems';
+import { useBusy } from '@/lib/use-busy';
 import { useAccount } from './account';
+import { Dialog } from './dialog';
 
 /** The person has closed the question for the password. Nothing to tell them. */
 export class Cancelled extends Error {}
@@ -34,49 +36,53 @@ export function ReauthProvider({ children }: { children: ReactNode }) {
   const { user, email } = useAccount();
   const describe = useSignInError();
   const [opened, setOpened] = useState(false);
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useBusy();
   const [error, setError] = useState<string | null>(null);
   const [password, setPassword] = useState('');
   const waiting = useRef<{ resolve(password: string): void; reject(error: Error): void } | null>(null);
+  const confirmed = useRef<string | null>(null); // the password that was right
+
+  const settle = useCallback(() => {
+    const { current: asker } = waiting;
+    const { current: right } = confirmed;
+    waiting.current = confirmed.current = null;
+    if (right === null) asker?.reject(new Cancelled());
+    else asker?.resolve(right);
+  }, []);
 
   const ask = useCallback<Ask>(() => {
-    waiting.current?.reject(new Cancelled());
+    settle();
     setError(null);
     setPassword('');
     setOpened(true);
     return new Promise<string>((resolve, reject) => {
       waiting.current = { resolve, reject };
     });
-  }, []);
+  }, [settle]);
 
-  const cancel = () => {
-    waiting.current?.reject(new Cancelled());
-    waiting.current = null;
-  };
-  useEffect(() => cancel, []);
+  useEffect(
+    () => () => {
+      confirmed.current = null;
+      settle();
+    },
+    [settle],
+  );
 
   const close = () => {
     setOpened(false);
     setPassword('');
-    cancel();
   };
 
-  const submit = async (event: FormEvent) => {
+  const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (!user?.email) return;
-    setBusy(true);
+    if (busy || !user?.email) return;
+    const credential = EmailAuthProvider.credential(user.email, password);
     setError(null);
-    try {
-      await reauthenticateWithCredential(user, EmailAuthProvider.credential(user.email, password));
-      waiting.current?.resolve(password);
-      waiting.current = null;
-      setOpened(false);
-      setPassword('');
-    } catch (cause) {
-      setError(describe(cause));
-    } finally {
-      setBusy(false);
-    }
+    void run(async () => {
+      await reauthenticateWithCredential(user, credential);
+      confirmed.current = password;
+      close();
+    }).catch((cause) => setError(describe(cause)));
   };
 
   return (
@@ -84,7 +90,8 @@ export function ReauthProvider({ children }: { children: ReactNode }) {
       {/* A stack, or Escape would close the form that asks along with the question. */}
       <Modal.Stack>
         {children}
-        <Modal stackId="reauth" opened={opened} onClose={close} title={t.reauth.title} zIndex={400}>
+        {/* Who asked goes on when it has gone, so that it does not take the focus with it. */}
+        <Dialog stackId="reauth" opened={opened} onClose={close} onExitTransitionEnd={settle} title={t.reauth.title} zIndex={400}>
           <form onSubmit={submit}>
             <Stack>
               <Text size="sm">{t.reauth.text(email)}</Text>
@@ -106,7 +113,7 @@ export function ReauthProvider({ children }: { children: ReactNode }) {
               </Group>
             </Stack>
           </form>
-        </Modal>
+        </Dialog>
       </Modal.Stack>
     </AskContext>
   );

@@ -44,7 +44,7 @@ export function ServerCheck() {
       actions={checked && !failed && <Badge color="green" variant="light" leftSection={<IconServerBolt size={13} aria-hidden />}>requireSession</Badge>}
     >
       {failed ? (
-        <Failed text={t.security.serverError} onRetry={() => void check()} />
+        <Failed text={t.security.serverError} onRetry={check} />
       ) : (
         <Facts
           testId="server-check"

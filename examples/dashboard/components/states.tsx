@@ -4,6 +4,7 @@ import { Alert, Button, Card, Group, SimpleGrid, Skeleton, Stack, Text, ThemeIco
 import { IconAlertCircle, type Icon } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { useWords } from '@/lib/i18n';
+import { useBusy } from '@/lib/use-busy';
 
 /** The heading of a page, with what can be done on it. */
 export function PageTitle({ title, subtitle, actions }: { title: string; subtitle: string; actions?: ReactNode }) {
@@ -39,13 +40,14 @@ export function Empty({ icon: Icon, title, text }: { icon: Icon; title: string; 
 }
 
 /** Something could not be loaded. */
-export function Failed({ text, onRetry }: { text: string; onRetry: () => void }) {
+export function Failed({ text, onRetry }: { text: string; onRetry: () => Promise<void> }) {
   const { t } = useWords();
+  const [busy, run] = useBusy();
   return (
     <Alert color="red" icon={<IconAlertCircle aria-hidden />} role="alert" m="md">
       <Group justify="space-between">
         <Text size="sm">{text}</Text>
-        <Button size="xs" variant="default" onClick={onRetry}>{t.retry}</Button>
+        <Button size="xs" variant="default" onClick={() => run(onRetry)} loading={busy}>{t.retry}</Button>
       </Group>
     </Alert>
   );

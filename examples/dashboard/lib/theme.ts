@@ -23,7 +23,7 @@ export const theme = createTheme({
     Modal: { defaultProps: { radius: 'lg', centered: true, padding: 'lg', overlayProps: { backgroundOpacity: 0.5, blur: 3 }, attributes: { header: { role: 'none' } } }, styles: { title: { fontWeight: 650 } } },
     Menu: { defaultProps: { position: 'bottom-end', shadow: 'md', radius: 'md', withinPortal: false, withInitialFocusPlaceholder: false } },
     Notification: { styles: { description: { color: 'var(--mantine-color-dimmed)' } } },
-    Badge: { defaultProps: { radius: 'sm', tt: 'none', fw: 550 } },
+    Badge: { defaultProps: { radius: 'sm', tt: 'none', fw: 550 }, styles: { root: { height: 'auto', minHeight: 'var(--badge-height)' }, label: { whiteSpace: 'normal' } } },
     Tooltip: { defaultProps: { withArrow: true, openDelay: 300 } },
   },
 });

@@ -1,16 +1,26 @@
 'use client';
 
 import { useEffect, useRef, useState } from 'react';
+import { giveFocus } from './focus';
+
+/** What had the focus, and the dialog that it was in. */
+interface Focused {
+  element: Element | null;
+  dialog: Element | null;
+}
+
+const NOTHING: Focused = { element: null, dialog: null };
 
 /**
  * Whether something is under way, and what runs it. A button that shows so is disabled meanwhile and loses the focus: afterwards it gets the
- * focus back or, if it has gone with what it did, the page's content does.
+ * focus back or, if it has gone with what it did, the dialog or the page that it was in does.
  */
 export function useBusy(): [boolean, (work: () => Promise<void>) => Promise<void>] {
   const [busy, setBusy] = useState(false);
-  const focused = useRef<Element | null>(null);
+  const focused = useRef(NOTHING);
   const run = async (work: () => Promise<void>) => {
-    focused.current = document.activeElement;
+    const element = document.activeElement;
+    focused.current = { element, dialog: element?.closest('[role=dialog]') ?? null };
     setBusy(true);
     try {
       await work();
@@ -23,13 +33,13 @@ export function useBusy(): [boolean, (work: () => Promise<void>) => Promise<void
   return [busy, run];
 }
 
-function giveBack(focused: { current: Element | null }): void {
-  const element = focused.current;
+function giveBack(focused: { current: Focused }): void {
+  const { element, dialog } = focused.current;
   if (!element) return;
-  focused.current = null;
+  focused.current = NOTHING;
   requestAnimationFrame(() => {
     if (document.activeElement !== document.body) return; // somebody has moved on
-    const target = element.isConnected ? element : document.getElementById('content');
-    if (target instanceof HTMLElement) target.focus();
+    if (element.isConnected || !dialog) giveFocus(element);
+    else if (dialog.isConnected) giveFocus(dialog); // else it has closed, and has given the focus back itself
   });
 }

@@ -47,7 +47,7 @@ export function useEvents(path: '/v1/events' | '/v1/admin/events') {
     loading: state.loading,
     error: state.error,
     hasMore: state.next !== undefined,
-    loadMore: () => void load(state.events, state.next),
-    refresh: () => void load([]),
+    loadMore: () => load(state.events, state.next),
+    refresh: () => load([]),
   };
 }

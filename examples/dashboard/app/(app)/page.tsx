@@ -1,11 +1,12 @@
 'use client';
 
-import { Button, Container, Group, Modal, Stack, Text } from '@mantine/core';
+import { Button, Container, Group, Stack, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconDeviceLaptop } from '@tabler/icons-react';
 import type { Session } from '@vigilhq/client';
 import { useSessions, useVigil } from '@vigilhq/client/react';
 import { useState } from 'react';
+import { Dialog } from '@/components/dialog';
 import { EndButton } from '@/components/end-button';
 import { SessionRow } from '@/components/session-row';
 import { Empty, Facts, Failed, Loading, PageTitle, Section } from '@/components/states';
@@ -49,7 +50,7 @@ export default function SessionsPage() {
       >
         {sessions.length === 0 ? (
           // One's own is always among them: without it, nothing is known about the others.
-          error ? <Failed text={t.sessions.loadError} onRetry={() => void refresh()} /> : <Loading />
+          error ? <Failed text={t.sessions.loadError} onRetry={refresh} /> : <Loading />
         ) : others.length === 0 ? (
           <Empty icon={IconDeviceLaptop} title={t.sessions.onlyThis} text={t.sessions.onlyThisText} />
         ) : (
@@ -94,7 +95,7 @@ function EndOthers({ count }: { count: number }) {
       {count > 0 && (
         <Button variant="light" color="red" size="xs" onClick={() => setAsking(true)} loading={ending}>{t.sessions.endOthers}</Button>
       )}
-      <Modal stackId="others" opened={asking} onClose={close} title={t.sessions.endOthersTitle}>
+      <Dialog stackId="others" opened={asking} onClose={close} title={t.sessions.endOthersTitle}>
         <Stack>
           <Text size="sm">{t.sessions.endOthersText(count)}</Text>
           <Group justify="flex-end">
@@ -102,7 +103,7 @@ function EndOthers({ count }: { count: number }) {
             <Button color="red" onClick={confirm}>{t.sessions.endOthersConfirm}</Button>
           </Group>
         </Stack>
-      </Modal>
+      </Dialog>
     </>
   );
 }

@@ -41,7 +41,7 @@ export function Filters({ initial, refused, onSearch }: { initial: Fields; refus
   return (
     <Card component="section" mb="lg" aria-label={t.admin.filters}>
       <form onSubmit={submit} role="search" aria-label={t.admin.filters}>
-        <SimpleGrid cols={{ base: 2, md: 3 }} spacing="md" style={{ alignItems: 'start' }}>
+        <SimpleGrid cols={{ base: 2, md: 3 }} spacing="md" className="filters" style={{ alignItems: 'start' }}>
           <TextInput label={t.admin.user} {...text('userId')} />
           <TextInput label={t.admin.ip} {...text('ip')} />
           <TextInput

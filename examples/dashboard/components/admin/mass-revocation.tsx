@@ -1,6 +1,6 @@
 'use client';
 
-import { Alert, Badge, Button, Group, Modal, Progress as ProgressBar, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Badge, Button, Group, Progress as ProgressBar, Stack, Text, TextInput } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconAlertTriangle, IconCircleCheck } from '@tabler/icons-react';
 import { VigilError, type Schemas } from '@vigilhq/client';
@@ -10,6 +10,8 @@ import type { Filter } from '@/lib/api';
 import { useFormat } from '@/lib/format';
 import { useWords } from '@/lib/i18n';
 import { useProblem } from '@/lib/problems';
+import { useBusy } from '@/lib/use-busy';
+import { Dialog } from '../dialog';
 import { Cancelled, useRecent } from '../reauth';
 
 const POLL = 1000; // milliseconds
@@ -62,9 +64,9 @@ export function MassRevocation({ opened, filter, onClose, onDone }: Props) {
   };
 
   return (
-    <Modal stackId="revocation" opened={opened} onClose={close} title={t.admin.massTitle} size="lg">
+    <Dialog stackId="revocation" opened={opened} onClose={close} title={t.admin.massTitle} size="lg">
       {job ? <Running job={job} onClose={close} /> : opened && <Steps filter={filter} onClose={close} onStart={({ id, matched }) => setJob({ id, matched, state: 'running', ended: 0, wait: 0 })} />}
-    </Modal>
+    </Dialog>
   );
 }
 
@@ -75,29 +77,24 @@ function Steps({ filter, onClose, onStart }: { filter: Filter; onClose: () => vo
   const problem = useProblem();
   const [reason, setReason] = useState('');
   const [preview, setPreview] = useState<Preview | null>(null);
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useBusy();
   const [error, setError] = useState<string | null>(null);
 
   const { status: _, ...chosen } = filter;
   const all = Object.keys(chosen).length === 0;
 
-  const ask = async <T,>(dryRun: boolean, use: (answer: T) => void) => {
-    setBusy(true);
+  const ask = <T,>(dryRun: boolean, use: (answer: T) => void) => {
+    const body = { ...(all ? { all: true } : { filter: chosen }), dryRun, ...(reason ? { reason } : {}) };
     setError(null);
-    try {
-      const body = { ...(all ? { all: true } : { filter: chosen }), dryRun, ...(reason ? { reason } : {}) };
-      use(await recent(() => client.request<T>('POST', '/v1/admin/revocations', body)));
-    } catch (cause) {
+    void run(async () => use(await recent(() => client.request<T>('POST', '/v1/admin/revocations', body)))).catch((cause) => {
       if (!(cause instanceof Cancelled)) setError(problem(cause));
-    } finally {
-      setBusy(false);
-    }
+    });
   };
 
   // Enter never does more than that, however often it is pressed.
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (!busy) void ask<Preview>(true, setPreview);
+    if (!busy) ask<Preview>(true, setPreview);
   };
 
   return (

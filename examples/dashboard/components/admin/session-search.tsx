@@ -51,7 +51,9 @@ export function SessionSearch() {
     }
   };
 
-  const narrow = useMediaQuery('(max-width: 48em)', false, { getInitialValueInEffect: false });
+  // Disabled in all but name: a button that is would lose the focus at each page.
+  const turn = (go: (() => void) | undefined) => ({ onClick: loading ? undefined : go, 'data-disabled': !go || undefined, 'aria-disabled': !go || undefined });
+  const narrow = useMediaQuery('(max-width: 75em)', false, { getInitialValueInEffect: false });
   return (
     <>
       <Filters initial={fields} refused={refused} onSearch={search} />
@@ -66,7 +68,7 @@ export function SessionSearch() {
         {loading && sessions.length === 0 ? (
           <Loading rows={5} />
         ) : error ? (
-          refused ? <Empty icon={IconSearchOff} title={t.errors['invalid_request'] ?? ''} text={t.admin.emptyText} /> : <Failed text={t.admin.loadError} onRetry={() => void reload()} />
+          refused ? <Empty icon={IconSearchOff} title={t.errors['invalid_request'] ?? ''} text={t.admin.emptyText} /> : <Failed text={t.admin.loadError} onRetry={reload} />
         ) : sessions.length === 0 ? (
           <Empty icon={IconSearchOff} title={goNext ? t.admin.emptyMore : t.admin.empty} text={goNext ? undefined : t.admin.emptyText} />
         ) : narrow ? (
@@ -90,9 +92,9 @@ export function SessionSearch() {
         )}
         {(goNext || goBack) && (
           <Group component="nav" justify="space-between" className="row" aria-label={t.admin.pages} style={{ borderTop: '1px solid var(--vigil-border)' }}>
-            <Button variant="default" size="xs" onClick={goBack} disabled={!goBack || loading} leftSection={<IconChevronLeft size={14} aria-hidden />}>{t.previous}</Button>
+            <Button variant="default" size="xs" {...turn(goBack)} leftSection={<IconChevronLeft size={14} aria-hidden />}>{t.previous}</Button>
             <Text size="sm" c="dimmed" aria-live="polite" data-testid="page">{page}</Text>
-            <Button variant="default" size="xs" onClick={goNext} disabled={!goNext || loading} rightSection={<IconChevronRight size={14} aria-hidden />}>{t.next}</Button>
+            <Button variant="default" size="xs" {...turn(goNext)} rightSection={<IconChevronRight size={14} aria-hidden />}>{t.next}</Button>
           </Group>
         )}
       </Section>
@@ -119,7 +121,7 @@ function Row({ session, onEnd }: { session: Session; onEnd: () => Promise<void> 
       <Table.Td>
         <Group gap="md" wrap="nowrap">
           <DeviceIcon session={session} size={36} />
-          <div>
+          <div style={{ minWidth: 130, overflowWrap: 'anywhere' }}>
             <Text size="sm" fw={600}>{format.device(session)}</Text>
             {session.current && <Badge size="sm" variant="light">{t.sessions.thisDevice}</Badge>}
           </div>
@@ -129,8 +131,10 @@ function Row({ session, onEnd }: { session: Session; onEnd: () => Promise<void> 
         <UserLink uid={session.userId} />
       </Table.Td>
       <Table.Td>
-        <Text size="sm">{format.place(session)}</Text>
-        <Text size="xs" c="dimmed">{session.ipAddress || t.unknown}</Text>
+        <div style={{ minWidth: 130, overflowWrap: 'anywhere' }}>
+          <Text size="sm">{format.place(session)}</Text>
+          <Text size="xs" c="dimmed">{session.ipAddress || t.unknown}</Text>
+        </div>
       </Table.Td>
       <Table.Td>
         <Tooltip label={format.dateTime(session.lastActive)}>

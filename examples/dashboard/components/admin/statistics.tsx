@@ -54,7 +54,7 @@ export function Statistics() {
     }
   };
 
-  if (failed && !stats) return <Failed text={t.admin.stats.error} onRetry={() => void load()} />;
+  if (failed && !stats) return <Failed text={t.admin.stats.error} onRetry={load} />;
 
   return (
     <>

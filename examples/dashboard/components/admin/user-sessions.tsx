@@ -1,6 +1,6 @@
 'use client';
 
-import { ActionIcon, Anchor, Avatar, Button, Container, Group, Menu, Modal, Stack, Text, TextInput, Title } from '@mantine/core';
+import { ActionIcon, Anchor, Avatar, Button, Container, Group, Menu, Stack, Text, TextInput, Title } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconArrowLeft, IconDeviceLaptop, IconDots, IconHistory, IconLock, IconLockOpen } from '@tabler/icons-react';
 import type { Schemas, Session } from '@vigilhq/client';
@@ -12,6 +12,7 @@ import { useWords } from '@/lib/i18n';
 import { useProblem, useReport } from '@/lib/problems';
 import { useBusy } from '@/lib/use-busy';
 import { useAccount } from '../account';
+import { Dialog } from '../dialog';
 import { EndButton } from '../end-button';
 import { Cancelled, useRecent } from '../reauth';
 import { SessionRow } from '../session-row';
@@ -92,7 +93,7 @@ export function UserSessions({ uid }: { uid: string }) {
       </Group>
       <Section title={t.userPage.active}>
         {failed ? (
-          <Failed text={t.admin.loadError} onRetry={() => void load()} />
+          <Failed text={t.admin.loadError} onRetry={load} />
         ) : sessions === null ? (
           <Loading />
         ) : active.length === 0 ? (
@@ -118,9 +119,9 @@ export function UserSessions({ uid }: { uid: string }) {
           )}
         </Section>
       )}
-      <Modal stackId="user" opened={action !== null} onClose={() => setAction(null)} title={action && t.userPage[`${action}Title`]}>
+      <Dialog stackId="user" opened={action !== null} onClose={() => setAction(null)} title={action && t.userPage[`${action}Title`]}>
         {action && <ActionForm action={action} path={path} onClose={() => setAction(null)} onDone={load} />}
-      </Modal>
+      </Dialog>
     </Container>
   );
 }

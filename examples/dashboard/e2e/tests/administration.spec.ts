@@ -38,8 +38,10 @@ test('an admin ends what a search matches, and disables an account', async ({ pa
   await page.getByRole('button', { name: en.admin.massConfirm(2) }).click();
   await expectEnded(theirs, 'admin_revoked');
   await expect(job).toHaveAttribute('data-state', 'running');
+  await expect(page.getByRole('dialog', { name: en.admin.massTitle })).toBeFocused();
   await page.keyboard.press('Escape');
   await expect(job).toBeHidden();
+  await expect(open).toBeFocused();
   await open.click();
   await expect(job).toHaveAttribute('data-state', 'running');
   await page.keyboard.press('Escape');
@@ -69,7 +71,7 @@ test('an admin ends what a search matches, and disables an account', async ({ pa
     await expect(theirs.getByText(en.signIn.errors.disabled)).toBeVisible();
   }
   await expect(page.getByText(en.userPage.enabled)).toBeVisible();
-  await expect(page.locator('#content')).toBeFocused();
+  await expect(page.getByRole('button', { name: en.userPage.more })).toBeFocused();
   await nextSecond(); // one of the second in which the account was disabled is revoked
   await fillIn(theirs, ana);
   expect(asked).toBe(until);

@@ -91,6 +91,7 @@ test.describe('a limit that refuses', () => {
     await page.goto('/sign-in');
     await submit(page, ana);
     await expect(refused).toContainText(en.errors['session_limit'] ?? '');
+    await expect(page).toHaveTitle(`${en.noSession.title} · ${en.brand}`);
     await refused.getByRole('button', { name: en.nav.logout, exact: true }).click();
     await expectEnded(page, 'logout');
 

@@ -30,6 +30,23 @@ test.describe('a warning', () => {
   });
 });
 
+test.describe('a warning over what somebody has begun', () => {
+  test.use({ settings: { IDLE_TIMEOUT: '60s', IDLE_WARNING: '45s' } });
+
+  test('is answered by Escape, which leaves what is below', async ({ page }) => {
+    await signIn(page);
+    await page.goto('/security');
+    await page.getByRole('button', { name: en.security.changeEmail }).click();
+    const email = page.getByLabel(en.security.newEmail);
+    await email.fill('ana@example.org');
+    await expect(warning(page)).toBeVisible();
+    await page.keyboard.press('Escape');
+    await expect(warning(page)).toBeHidden();
+    await expect(email).toHaveValue('ana@example.org');
+    await expect(email).toBeFocused();
+  });
+});
+
 test.describe('without an answer', () => {
   test.use({ settings: { IDLE_TIMEOUT: '15s', IDLE_WARNING: '12s' } });
 
