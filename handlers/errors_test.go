@@ -18,7 +18,7 @@ func reject(w *world) {
 }
 
 func panics(w *world) {
-	w.options.Socket = func(http.ResponseWriter, *http.Request, session.Origin) { panic("oh") }
+	w.options.Socket = func(http.ResponseWriter, *http.Request, session.Origin) error { panic("oh") }
 }
 
 // strict ends sessions that move to another network.

@@ -102,6 +102,15 @@ var spanish = map[string]string{
 	"The user's sign-ins are refused from now on; the rest of the revocation is completed as soon as possible.": "A partir de ahora se " +
 		"rechazan los inicios de sesión del usuario; el resto de la revocación se completará lo antes posible.",
 
+	// The socket's.
+	"Too many sockets are being opened at once.":                       "Se están abriendo demasiados sockets a la vez.",
+	"Too many sockets have not authenticated yet.":                     "Demasiados sockets aún no se han autenticado.",
+	"This instance is shutting down.":                                  "Esta instancia se está apagando.",
+	"The Origin header does not name an origin that may open sockets.": "El encabezado Origin no indica un origen que pueda abrir sockets.",
+	"must be that of a WebSocket's handshake (RFC 6455)":               "debe ser el del handshake de un WebSocket (RFC 6455)",
+	"must not be in a URL, where logs and histories keep it: send it in the first frame": "no debe ir en una URL, donde queda en logs e " +
+		"historiales: envíalo en el primer frame",
+
 	// What is wrong with a field, after its name.
 	msgOnce:      "debe aparecer una sola vez",
 	msgNull:      "no debe ser null",
