@@ -59,7 +59,7 @@ var table = map[session.Code]struct {
 	codeTooLarge: {http.StatusRequestEntityTooLarge, "Body too large",
 		"The body of a request has at most 64 KiB."},
 	codeMisdirected: {http.StatusMisdirectedRequest, "Misdirected request",
-		"This service does not answer by that host name."},
+		"This server answers to loopback host names only: localhost, 127.0.0.1 or [::1]."},
 	session.CodeRateLimited: {http.StatusTooManyRequests, "Too many requests",
 		"Too many requests at once. Try again after the time that Retry-After says."},
 	session.CodeInternal: {http.StatusInternalServerError, "Internal error",

@@ -83,6 +83,9 @@ func TestContractErrors(t *testing.T) {
 			if a.header.Get("Access-Control-Allow-Origin") != "" {
 				w.t.Error("a page may read what another host answers")
 			}
+			if detail := a.object()["detail"]; detail != "This server answers to loopback host names only: localhost, 127.0.0.1 or [::1]." {
+				w.t.Errorf("detail %q", detail)
+			}
 			w.do("GET", "/healthz", "", func(r *http.Request) { r.Host = "localhost" }).want(http.StatusOK)
 			return a
 		}, func(w *world) { w.options.HostAllowed = func(host string) bool { return host == "localhost" } }},

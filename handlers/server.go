@@ -27,7 +27,8 @@ type Options struct {
 	Socket func(w http.ResponseWriter, r *http.Request, origin session.Origin) error
 	// OriginAllowed says from which origins a page may use the API. Nil: from none.
 	OriginAllowed func(origin string) bool
-	// HostAllowed says by which host names, with or without a port, the service is reached. Nil: by any.
+	// HostAllowed says by which host names, with or without a port, the service is reached. Whoever uses another one is told that
+	// they are those of loopback. Nil: by any.
 	HostAllowed func(host string) bool
 	// TrustedProxies are the peers whose X-Forwarded-For is believed. Nobody else's is.
 	TrustedProxies []netip.Prefix

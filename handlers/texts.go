@@ -82,8 +82,9 @@ var spanish = map[string]string{
 	"Body too large": "Cuerpo demasiado grande",
 	"The body of a request has at most 64 KiB.": "El cuerpo de una solicitud puede tener hasta 64 KiB.",
 
-	"Misdirected request":                             "Solicitud mal dirigida",
-	"This service does not answer by that host name.": "Este servicio no responde por ese nombre de host.",
+	"Misdirected request": "Solicitud mal dirigida",
+	"This server answers to loopback host names only: localhost, 127.0.0.1 or [::1].": "Este servidor solo responde por nombres de " +
+		"host de loopback: localhost, 127.0.0.1 o [::1].",
 
 	"Too many requests": "Demasiadas solicitudes",
 	"Too many requests at once. Try again after the time that Retry-After says.": "Demasiadas solicitudes a la vez. " +
