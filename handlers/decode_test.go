@@ -202,7 +202,7 @@ func FuzzClientIP(f *testing.F) {
 func TestErrorOf(t *testing.T) {
 	for want, err := range map[session.Code]error{
 		session.CodeUnavailable:  errors.New("a dependency"),
-		codeInternal:             echo.ErrTeapot,
+		session.CodeInternal:     echo.ErrTeapot,
 		session.CodeNotFound:     echo.ErrNotFound,
 		session.CodeSessionEnded: errors.Join(errors.New("x"), &session.Error{Code: session.CodeSessionEnded}),
 	} {
@@ -210,7 +210,7 @@ func TestErrorOf(t *testing.T) {
 			t.Errorf("%v is %s, want %s", err, got, want)
 		}
 	}
-	if got := errorOf(&session.Error{Code: "unheard_of"}).Code; got != codeInternal {
+	if got := errorOf(&session.Error{Code: "unheard_of"}).Code; got != session.CodeInternal {
 		t.Errorf("an unknown code is %s", got)
 	}
 }

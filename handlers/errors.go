@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -19,8 +20,6 @@ import (
 const (
 	codeMethodNotAllowed session.Code = "method_not_allowed"
 	codeTooLarge         session.Code = "too_large"
-	codeInternal         session.Code = "internal"
-	codeRateLimited      session.Code = "rate_limited"
 	codeMisdirected      session.Code = "misdirected"
 )
 
@@ -60,10 +59,10 @@ var table = map[session.Code]struct {
 	codeTooLarge: {http.StatusRequestEntityTooLarge, "Body too large",
 		"The body of a request has at most 64 KiB."},
 	codeMisdirected: {http.StatusMisdirectedRequest, "Misdirected request",
-		"This service does not answer by that host name."},
-	codeRateLimited: {http.StatusTooManyRequests, "Too many requests",
+		"This server answers to loopback host names only: localhost, 127.0.0.1 or [::1]."},
+	session.CodeRateLimited: {http.StatusTooManyRequests, "Too many requests",
 		"Too many requests at once. Try again after the time that Retry-After says."},
-	codeInternal: {http.StatusInternalServerError, "Internal error",
+	session.CodeInternal: {http.StatusInternalServerError, "Internal error",
 		"Something went wrong here. The request id helps to find out what."},
 	session.CodeUnavailable: {http.StatusServiceUnavailable, "Unavailable",
 		"The request cannot be answered right now. Your session is not affected; try again soon."},
@@ -162,7 +161,7 @@ type problem struct {
 const (
 	problemType = "urn:vigil:problem:"
 	mediaType   = "application/problem+json"
-	retryAfter  = "2" // seconds
+	retryAfter  = 2 * time.Second // where nobody knows better
 )
 
 // errorOf finds the domain's error in err, or makes one of it.
@@ -172,7 +171,7 @@ func errorOf(err error) *session.Error {
 	switch {
 	case errors.As(err, &e):
 		if _, known := table[e.Code]; !known {
-			return &session.Error{Code: codeInternal, Err: err}
+			return &session.Error{Code: session.CodeInternal, Err: err}
 		}
 		return e
 	case errors.Is(err, echo.ErrNotFound):
@@ -180,7 +179,7 @@ func errorOf(err error) *session.Error {
 	case errors.Is(err, echo.ErrMethodNotAllowed):
 		return &session.Error{Code: codeMethodNotAllowed}
 	case errors.As(err, &framework):
-		return &session.Error{Code: codeInternal, Err: err}
+		return &session.Error{Code: session.CodeInternal, Err: err}
 	default:
 		return &session.Error{Code: session.CodeOf(err), Err: err}
 	}
@@ -231,12 +230,8 @@ func (a *api) fail(err error, c echo.Context) {
 	switch row.status {
 	case http.StatusUnauthorized:
 		h.Set(echo.HeaderWWWAuthenticate, challenge(p))
-	case http.StatusServiceUnavailable:
-		h.Set(echo.HeaderRetryAfter, retryAfter)
-	case http.StatusTooManyRequests:
-		var limited limitedError
-		errors.As(err, &limited)
-		h.Set(echo.HeaderRetryAfter, strconv.Itoa(limited.seconds()))
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		h.Set(echo.HeaderRetryAfter, wholeSeconds(cmp.Or(e.RetryAfter, retryAfter)))
 	}
 	body, err := json.Marshal(p)
 	if err == nil {
@@ -246,6 +241,9 @@ func (a *api) fail(err error, c echo.Context) {
 		a.Log.Info("answer not written", "requestId", p.RequestID, "error", err)
 	}
 }
+
+// wholeSeconds is a time that is not over before d is.
+func wholeSeconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
 
 // challenge says what would help: another token, or a step up as in RFC 9470.
 func challenge(p problem) string {

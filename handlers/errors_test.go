@@ -18,7 +18,7 @@ func reject(w *world) {
 }
 
 func panics(w *world) {
-	w.options.Socket = func(http.ResponseWriter, *http.Request, session.Origin) { panic("oh") }
+	w.options.Socket = func(http.ResponseWriter, *http.Request, session.Origin) error { panic("oh") }
 }
 
 // strict ends sessions that move to another network.
@@ -82,6 +82,9 @@ func TestContractErrors(t *testing.T) {
 			a := w.do("GET", "/healthz", "", func(r *http.Request) { r.Host = "rebound.example.com" }, header("Origin", origin))
 			if a.header.Get("Access-Control-Allow-Origin") != "" {
 				w.t.Error("a page may read what another host answers")
+			}
+			if detail := a.object()["detail"]; detail != "This server answers to loopback host names only: localhost, 127.0.0.1 or [::1]." {
+				w.t.Errorf("detail %q", detail)
 			}
 			w.do("GET", "/healthz", "", func(r *http.Request) { r.Host = "localhost" }).want(http.StatusOK)
 			return a

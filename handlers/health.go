@@ -70,7 +70,7 @@ func (a *api) ready(c echo.Context) error {
 		answer.Checks[name] = viewOf(err)
 		if err != nil {
 			status, answer.Status = http.StatusServiceUnavailable, "unavailable"
-			c.Response().Header().Set(echo.HeaderRetryAfter, retryAfter)
+			c.Response().Header().Set(echo.HeaderRetryAfter, wholeSeconds(retryAfter))
 			a.Log.Warn("not ready", "check", name, "error", err)
 		}
 	}

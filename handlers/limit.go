@@ -1,8 +1,6 @@
 package handlers
 
 import (
-	"fmt"
-	"math"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -95,19 +93,9 @@ func (b *buckets) take(w who) error {
 		return nil
 	}
 	missing := max(1-bucket.TokensAt(now), 0)
-	return limitedError{time.Duration(missing / b.limit.PerSecond * float64(time.Second))}
+	wait := time.Duration(missing / b.limit.PerSecond * float64(time.Second))
+	return &session.Error{Op: "limit", Code: session.CodeRateLimited, RetryAfter: wait}
 }
-
-// limitedError is the error rate_limited.
-type limitedError struct{ wait time.Duration }
-
-func (e limitedError) Error() string { return fmt.Sprintf("%s for %s", codeRateLimited, e.wait) }
-
-// Unwrap makes it an error of the domain.
-func (e limitedError) Unwrap() error { return &session.Error{Code: codeRateLimited} }
-
-// seconds is after how many there is room again.
-func (e limitedError) seconds() int { return max(int(math.Ceil(e.wait.Seconds())), 1) }
 
 // limitUser counts a request of a user.
 func (a *api) limitUser(c echo.Context, uid session.UserID) error {

@@ -18,8 +18,9 @@ func limited(w *world) {
 		API:       handlers.Limit{PerSecond: 50, Burst: 5},
 		Handshake: handlers.Limit{PerSecond: 1, Burst: 4},
 	}
-	w.options.Socket = func(rw http.ResponseWriter, _ *http.Request, _ session.Origin) {
+	w.options.Socket = func(rw http.ResponseWriter, _ *http.Request, _ session.Origin) error {
 		rw.WriteHeader(http.StatusSwitchingProtocols)
+		return nil
 	}
 }
 

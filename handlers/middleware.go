@@ -60,7 +60,7 @@ func recovered(next echo.HandlerFunc) echo.HandlerFunc {
 			case http.ErrAbortHandler:
 				panic(p)
 			default:
-				err = &session.Error{Op: "recover", Code: codeInternal, Err: fmt.Errorf("%v\n%s", p, debug.Stack())}
+				err = &session.Error{Op: "recover", Code: session.CodeInternal, Err: fmt.Errorf("%v\n%s", p, debug.Stack())}
 			}
 		}()
 		return next(c)
@@ -170,12 +170,13 @@ func levelOf(c echo.Context, err error) slog.Level {
 		}
 		return slog.LevelInfo
 	}
-	switch status := table[errorOf(err).Code].status; {
+	e := errorOf(err)
+	switch status := table[e.Code].status; {
 	case status == http.StatusInternalServerError:
 		return slog.LevelError
 	case contextOf(c).Err() != nil:
 		return slog.LevelInfo // the client did not wait for the answer
-	case status == http.StatusServiceUnavailable:
+	case status == http.StatusServiceUnavailable && e.RetryAfter == 0: // who knows when to come back is busy, not broken
 		return slog.LevelWarn
 	default:
 		return slog.LevelInfo

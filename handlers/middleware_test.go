@@ -101,7 +101,9 @@ func TestMethodNotAllowed(t *testing.T) {
 				t.Errorf("%s: allow %q, want %q", target, got, allow)
 			}
 		}
-	}, func(w *world) { w.options.Socket = func(http.ResponseWriter, *http.Request, session.Origin) {} })
+	}, func(w *world) {
+		w.options.Socket = func(http.ResponseWriter, *http.Request, session.Origin) error { return nil }
+	})
 }
 
 func TestLog(t *testing.T) {
@@ -151,7 +153,7 @@ func TestPanic(t *testing.T) {
 		}()
 		w.do("GET", "/v1/ws", "")
 	}, func(w *world) {
-		w.options.Socket = func(http.ResponseWriter, *http.Request, session.Origin) { panic(http.ErrAbortHandler) }
+		w.options.Socket = func(http.ResponseWriter, *http.Request, session.Origin) error { panic(http.ErrAbortHandler) }
 	})
 }
 
@@ -167,7 +169,7 @@ func TestPanicAfterAnswer(t *testing.T) {
 			t.Errorf("logged %v", line)
 		}
 	}, func(w *world) {
-		w.options.Socket = func(rw http.ResponseWriter, _ *http.Request, _ session.Origin) {
+		w.options.Socket = func(rw http.ResponseWriter, _ *http.Request, _ session.Origin) error {
 			rw.Header().Set("Content-Type", "application/problem+json")
 			rw.WriteHeader(http.StatusForbidden)
 			_, _ = io.WriteString(rw, refusal)
@@ -179,7 +181,7 @@ func TestPanicAfterAnswer(t *testing.T) {
 // The socket gets the connection, the client's address, and what belongs into its answer.
 func TestSocket(t *testing.T) {
 	w := newWorld(t, func(w *world) {
-		w.options.Socket = func(rw http.ResponseWriter, r *http.Request, origin session.Origin) {
+		w.options.Socket = func(rw http.ResponseWriter, r *http.Request, origin session.Origin) error {
 			if r.Context().Done() == nil {
 				t.Error("the request has no context")
 			}
@@ -189,11 +191,12 @@ func TestSocket(t *testing.T) {
 			conn, _, err := rw.(http.Hijacker).Hijack()
 			if err != nil {
 				t.Error(err)
-				return
+				return nil
 			}
 			defer conn.Close()
 			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nX-Ip: "+origin.Address()+
 				"\r\nX-Request-Id: "+rw.Header().Get("X-Request-Id")+"\r\n\r\n")
+			return nil
 		}
 	})
 	handled := make(chan struct{})

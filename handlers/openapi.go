@@ -218,7 +218,7 @@ func response(description string, content object, more ...string) object {
 
 // codesOf are the codes of the errors that a route may answer, sorted.
 func codesOf(r route) []session.Code {
-	codes := append([]session.Code{codeInternal, codeMisdirected}, r.codes...)
+	codes := append([]session.Code{session.CodeInternal, codeMisdirected}, r.codes...)
 	if len(r.needs) > 0 {
 		codes = append(codes, session.CodeTokenMissing, session.CodeTokenInvalid, session.CodeTokenExpired, session.CodeUserDisabled,
 			session.CodeTokenRevoked, session.CodeInvalidRequest, session.CodeUnavailable)
@@ -239,7 +239,7 @@ func codesOf(r route) []session.Code {
 		codes = append(codes, session.CodeNotFound)
 	}
 	if r.class() != unlimited {
-		codes = append(codes, codeRateLimited)
+		codes = append(codes, session.CodeRateLimited)
 	}
 	slices.Sort(codes)
 	return slices.Compact(codes)

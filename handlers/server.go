@@ -22,11 +22,13 @@ type Options struct {
 	Registry *session.Registry
 
 	// Socket takes over requests for the WebSocket. It may keep neither w nor r when it returns; the headers that w
-	// already has belong into the handshake's answer. Nil: there is no WebSocket.
-	Socket func(w http.ResponseWriter, r *http.Request, origin session.Origin)
+	// already has belong into the handshake's answer. With an error it has answered nothing, and headers that it has set go with
+	// the error's answer. Nil: there is no WebSocket.
+	Socket func(w http.ResponseWriter, r *http.Request, origin session.Origin) error
 	// OriginAllowed says from which origins a page may use the API. Nil: from none.
 	OriginAllowed func(origin string) bool
-	// HostAllowed says by which host names, with or without a port, the service is reached. Nil: by any.
+	// HostAllowed says by which host names, with or without a port, the service is reached. Whoever uses another one is told that
+	// they are those of loopback. Nil: by any.
 	HostAllowed func(host string) bool
 	// TrustedProxies are the peers whose X-Forwarded-For is believed. Nobody else's is.
 	TrustedProxies []netip.Prefix

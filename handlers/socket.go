@@ -19,11 +19,10 @@ func (a *api) socketRoutes() []route {
 	}}
 }
 
-// upgrade hands the connection over.
+// upgrade hands the connection over, if the socket takes it.
 func (a *api) upgrade(c echo.Context) error {
 	if a.Socket == nil {
 		return echo.ErrNotFound
 	}
-	a.Socket(c.Response(), c.Request(), a.origin(c))
-	return nil
+	return a.Socket(c.Response(), c.Request(), a.origin(c))
 }

@@ -82,8 +82,9 @@ var spanish = map[string]string{
 	"Body too large": "Cuerpo demasiado grande",
 	"The body of a request has at most 64 KiB.": "El cuerpo de una solicitud puede tener hasta 64 KiB.",
 
-	"Misdirected request":                             "Solicitud mal dirigida",
-	"This service does not answer by that host name.": "Este servicio no responde por ese nombre de host.",
+	"Misdirected request": "Solicitud mal dirigida",
+	"This server answers to loopback host names only: localhost, 127.0.0.1 or [::1].": "Este servidor solo responde por nombres de " +
+		"host de loopback: localhost, 127.0.0.1 o [::1].",
 
 	"Too many requests": "Demasiadas solicitudes",
 	"Too many requests at once. Try again after the time that Retry-After says.": "Demasiadas solicitudes a la vez. " +
@@ -101,6 +102,15 @@ var spanish = map[string]string{
 	"recovering from an outage": "El servicio se está recuperando de una interrupción.",
 	"The user's sign-ins are refused from now on; the rest of the revocation is completed as soon as possible.": "A partir de ahora se " +
 		"rechazan los inicios de sesión del usuario; el resto de la revocación se completará lo antes posible.",
+
+	// The socket's.
+	"Too many sockets are being opened at once.":                       "Se están abriendo demasiados sockets a la vez.",
+	"Too many sockets have not authenticated yet.":                     "Demasiados sockets aún no se han autenticado.",
+	"This instance is shutting down.":                                  "Esta instancia se está apagando.",
+	"The Origin header does not name an origin that may open sockets.": "El encabezado Origin no indica un origen que pueda abrir sockets.",
+	"must be that of a WebSocket's handshake (RFC 6455)":               "debe ser el del handshake de un WebSocket (RFC 6455)",
+	"must not be in a URL, where logs and histories keep it: send it in the first frame": "no debe ir en una URL, donde queda en logs e " +
+		"historiales: envíalo en el primer frame",
 
 	// What is wrong with a field, after its name.
 	msgOnce:      "debe aparecer una sola vez",

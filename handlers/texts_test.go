@@ -17,7 +17,7 @@ import (
 func sourceTexts(t *testing.T) []string {
 	t.Helper()
 	var texts []string
-	for _, folder := range []string{".", "../internal/session", "../internal/fireauth", "../internal/memory", "../firestore"} {
+	for _, folder := range []string{".", "../internal/session", "../internal/fireauth", "../internal/memory", "../internal/socket", "../firestore"} {
 		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatal(folder, err)

@@ -172,6 +172,9 @@ func TestDevAnswersLoopbackNamesOnly(t *testing.T) {
 			if response.StatusCode != status {
 				t.Errorf("%s as %s: %d, want %d", server, host, response.StatusCode, status)
 			}
+			if status == http.StatusMisdirectedRequest && !strings.Contains(string(text), "localhost, 127.0.0.1 or [::1]") {
+				t.Errorf("%s as %s does not say by which names: %s", server, host, text)
+			}
 			if ours := strings.HasPrefix(server, p.api); ours && (response.Header.Get("X-Request-Id") == "" || response.Header.Get("Cache-Control") != "no-store") {
 				t.Errorf("%s as %s: %v", server, host, response.Header)
 			} else if ours && status == http.StatusMisdirectedRequest && !strings.Contains(string(text), `"code":"misdirected"`) {

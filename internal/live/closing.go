@@ -22,7 +22,7 @@ func closeFor(err error) (wire.CloseCode, []byte) {
 	case session.CodeTokenMissing, session.CodeTokenInvalid, session.CodeTokenRevoked, session.CodeSessionRequired:
 		return wire.CloseUnauthorized, last(wire.TypeAuthExpired, string(code))
 	case session.CodeReauthRequired, session.CodeForbidden, session.CodeInvalidRequest, session.CodeNotFound,
-		session.CodeSessionLimit, session.CodeUnavailable:
+		session.CodeSessionLimit, session.CodeUnavailable, session.CodeRateLimited, session.CodeInternal:
 	}
 	return wire.CloseUnavailable, nil
 }

@@ -24,6 +24,10 @@ const (
 	CodeNotFound        Code = "not_found"
 	CodeSessionLimit    Code = "session_limit"
 	CodeUnavailable     Code = "unavailable"
+
+	// Of the adapters: the domain itself fails with neither.
+	CodeRateLimited Code = "rate_limited"
+	CodeInternal    Code = "internal"
 )
 
 // Error is every error that leaves the domain.
@@ -33,10 +37,11 @@ type Error struct {
 	Message string // for people; safe to show, empty for the code's usual text
 	Err     error  // for logs
 
-	Field   string        // invalid_request: what is wrong with the request, empty for all of it
-	Reason  Reason        // session_ended, reauth_required, user_disabled: why the session ended
-	EndedAt time.Time     // session_ended: when
-	MaxAge  time.Duration // reauth_required: how old a sign-in may be
+	Field      string        // invalid_request: what is wrong with the request, empty for all of it
+	Reason     Reason        // session_ended, reauth_required, user_disabled: why the session ended
+	EndedAt    time.Time     // session_ended: when
+	MaxAge     time.Duration // reauth_required: how old a sign-in may be
+	RetryAfter time.Duration // rate_limited, unavailable: when another try is worth it, zero if nobody knows
 }
 
 func (e *Error) Error() string {

@@ -180,7 +180,9 @@ func costWorld(users int, began int64) (http.Handler, func(i int)) {
 	}
 	serve := func(w http.ResponseWriter, r *http.Request) {
 		ip, _ := netip.ParseAddr(r.Header.Get(ipHeader))
-		server.Serve(w, r, session.Origin{IP: ip})
+		if err := server.Serve(w, r, session.Origin{IP: ip}); err != nil {
+			panic(err)
+		}
 	}
 	return http.HandlerFunc(serve), func(i int) {
 		n := session.NewNotice(session.NoticeEnded, costUser(i), session.ReasonAdminRevoked)

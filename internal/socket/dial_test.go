@@ -61,7 +61,7 @@ func TestTheClient(t *testing.T) {
 func TestADialThatIsRefusedSaysWhy(t *testing.T) {
 	onLoopback(t, func(w *world) {
 		_, err := Dial(t.Context(), w.address(), "https://evil.example")
-		if err == nil || !strings.Contains(err.Error(), "403 Forbidden") || !strings.Contains(err.Error(), `"code":"forbidden"`) {
+		if err == nil || !strings.Contains(err.Error(), "403 Forbidden") || !strings.Contains(err.Error(), `"Code":"forbidden"`) {
 			t.Errorf("%v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())

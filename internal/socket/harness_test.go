@@ -68,7 +68,7 @@ type world struct {
 	dial     func(context.Context) (net.Conn, error)
 	drain    func() // the hub, once
 	counts   *counts
-	returned chan struct{} // one for each request whose handler has returned
+	returned chan error // of each request whose handler has returned
 }
 
 // onLoopback runs f over TCP.
@@ -129,7 +129,7 @@ func start(t *testing.T, listener net.Listener, dial func(context.Context) (net.
 	data, deadlines := memory.Open(session.NewClock()), live.NewDeadlines()
 	w := &world{
 		T: t, accounts: sessiontest.NewDirectory(), store: sessiontest.NewOutage(data), counts: new(counts),
-		inbox: session.NewInbox(2 * feedResync), dial: dial, returned: make(chan struct{}, 10_000),
+		inbox: session.NewInbox(2 * feedResync), dial: dial, returned: make(chan error, 10_000),
 	}
 	counted := options
 	counted.Meter = w.counts
@@ -151,8 +151,11 @@ func start(t *testing.T, listener net.Listener, dial func(context.Context) (net.
 	web := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("X-Request-Id", "request-1")
 		ip, _ := netip.ParseAddr(r.Header.Get(ipHeader)) // without one, from nowhere
-		w.server.Serve(rw, r, session.Origin{IP: ip})
-		w.returned <- struct{}{}
+		err := w.server.Serve(rw, r, session.Origin{IP: ip})
+		if err != nil {
+			w.refuse(rw, err)
+		}
+		w.returned <- err
 	})}
 	running.Go(func() { _ = web.Serve(listener) })
 	t.Cleanup(func() {
@@ -165,6 +168,19 @@ func start(t *testing.T, listener net.Listener, dial func(context.Context) (net.
 		running.Wait()
 	})
 	return w
+}
+
+// refuse shows an error as it is. Under which status is the edge's to say.
+func (w *world) refuse(rw http.ResponseWriter, err error) {
+	var e *session.Error
+	if !errors.As(err, &e) {
+		w.Errorf("refused with %v", err)
+		return
+	}
+	shown := *e
+	shown.Err = nil
+	rw.WriteHeader(http.StatusForbidden)
+	_ = json.NewEncoder(rw).Encode(shown) // the client may be gone
 }
 
 // signIn registers a session and returns its token.

@@ -19,7 +19,9 @@ func TestAConversation(t *testing.T) {
 	onLoopback(t, func(w *world) {
 		token, id := w.signIn("ana")
 		tab := w.open(home).browse()
-		<-w.returned // the handler, while the socket lives on
+		if err := <-w.returned; err != nil { // from the handler, while the socket lives on
+			t.Error(err)
+		}
 		tab.send(wire.Request{Type: wire.TypeAuth, Token: token})
 		if view, _ := tab.want(wire.TypeReady)["session"].(map[string]any); view["id"] != string(id) {
 			t.Errorf("session %v", view)

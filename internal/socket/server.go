@@ -13,12 +13,11 @@ package socket
 
 import (
 	"context"
-	"encoding/json"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
-	"strings"
+	"regexp"
 	"sync"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
@@ -39,7 +38,10 @@ const (
 	// follows until ready, have time for the sockets that are open.
 	acceptsPerSecond = 4000
 	maxRetryAfter    = 5 // seconds, for those beyond
+	lobbyRetryAfter  = 10 * time.Second
 )
+
+const opServe = "open a socket"
 
 // Server upgrades requests and runs their connections. Use [New].
 type Server struct {
@@ -66,7 +68,6 @@ func New(hub *live.Hub, allowedOrigin func(string) bool) *Server {
 				origins := r.Header.Values("Origin")
 				return len(origins) == 1 && allowedOrigin(origins[0])
 			},
-			Error: refuseUpgrade,
 		},
 	}
 }
@@ -88,45 +89,58 @@ func (s *Server) Close(ctx context.Context) {
 	}
 }
 
-// Serve upgrades a request from a client at origin.
-func (s *Server) Serve(w http.ResponseWriter, r *http.Request, origin session.Origin) {
+// Serve upgrades a request from a client at origin. It returns nil once the connection is taken over, whatever becomes of that.
+// Otherwise nothing is answered yet: the error is a [session.Error] for the caller to show, with the headers that w has by then.
+func (s *Server) Serve(w http.ResponseWriter, r *http.Request, origin session.Origin) error {
 	if !s.accepts.Allow() {
-		w.Header().Set("Retry-After", strconv.Itoa(1+rand.IntN(maxRetryAfter))) // not all at the same time again
-		refuse(w, http.StatusServiceUnavailable, "too many sockets are being opened at once")
-		return
+		return &session.Error{
+			Op: opServe, Code: session.CodeUnavailable, Message: "Too many sockets are being opened at once.",
+			RetryAfter: time.Duration(1+rand.IntN(maxRetryAfter)) * time.Second, // not all at the same time again
+		}
 	}
-	if query := r.URL.Query(); query.Has("token") || query.Has("access_token") || query.Has("id_token") {
-		refuse(w, http.StatusBadRequest, "a token does not belong in a URL, where logs and histories keep it: send it in the first frame")
-		return
+	query := r.URL.Query()
+	for _, name := range []string{"token", "access_token", "id_token"} {
+		if query.Has(name) {
+			return &session.Error{
+				Op: opServe, Code: session.CodeInvalidRequest, Field: name,
+				Message: "must not be in a URL, where logs and histories keep it: send it in the first frame",
+			}
+		}
 	}
 	leave, ok := s.lobby.enter(origin)
 	if !ok {
-		w.Header().Set("Retry-After", "10")
-		refuse(w, http.StatusTooManyRequests, "too many sockets have not authenticated yet")
-		return
+		return &session.Error{
+			Op: opServe, Code: session.CodeRateLimited, Message: "Too many sockets have not authenticated yet.", RetryAfter: lobbyRetryAfter,
+		}
 	}
 	if !s.begin() {
 		leave()
-		w.Header().Set("Retry-After", "2")
-		refuse(w, http.StatusServiceUnavailable, "this instance is shutting down")
-		return
+		return &session.Error{Op: opServe, Code: session.CodeUnavailable, Message: "This instance is shutting down."}
 	}
 	c, err := s.upgrade(w, r)
-	if err != nil { // the upgrader has answered
+	if c == nil {
 		leave()
 		s.running.Done()
-		return
+		return err
 	}
 	c.leave, c.peer = leave, s.hub.Connect(c, origin)
 	go c.read()
+	return nil
 }
 
-// upgrade opens a connection that nobody reads yet.
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (c *conn, err error) {
-	c = &conn{server: s}
-	if c.ws, err = s.upgrader.Upgrade(&hijacker{w, &c.line}, r, w.Header()); err != nil {
-		return nil, err
+// upgrade opens a connection that nobody reads yet. It returns neither that nor an error when the connection is taken over and lost.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) (*conn, error) {
+	var refused error
+	upgrader := s.upgrader
+	upgrader.Error = func(_ http.ResponseWriter, _ *http.Request, status int, reason error) {
+		refused = refusal(w, status, reason)
 	}
+	c := &conn{server: s}
+	ws, err := upgrader.Upgrade(&hijacker{w, &c.line}, r, w.Header())
+	if err != nil {
+		return nil, refused
+	}
+	c.ws = ws
 	c.ws.SetReadLimit(readLimit)
 	c.ws.SetPingHandler(c.pinged)
 	c.ws.SetPongHandler(func(string) error { c.ponged(); return nil }) // of what await does not see
@@ -146,34 +160,31 @@ func (s *Server) begin() bool {
 	return true
 }
 
-func refuseUpgrade(w http.ResponseWriter, _ *http.Request, status int, reason error) {
-	detail := strings.TrimPrefix(reason.Error(), "websocket: ")
-	if status == http.StatusForbidden {
-		detail = "pages of this origin may not open sockets"
-	}
-	w.Header().Set("Sec-Websocket-Version", "13")
-	refuse(w, status, detail)
-}
-
-// refuse answers a handshake in the shape of the API's errors (RFC 9457).
-func refuse(w http.ResponseWriter, status int, detail string) {
-	code, title := "internal", "Internal error"
+// refusal is the error for what gorilla has not upgraded.
+func refusal(w http.ResponseWriter, status int, reason error) error {
 	switch status {
 	case http.StatusBadRequest:
-		code, title = "invalid_request", "Invalid request"
+		w.Header().Set("Sec-Websocket-Version", "13") // RFC 6455, section 4.4
+		return &session.Error{
+			Op: opServe, Code: session.CodeInvalidRequest, Err: reason,
+			Field: headerOf(reason), Message: "must be that of a WebSocket's handshake (RFC 6455)",
+		}
 	case http.StatusForbidden:
-		code, title = "forbidden", "Forbidden"
-	case http.StatusMethodNotAllowed:
-		code, title = "method_not_allowed", "Method not allowed"
-	case http.StatusTooManyRequests:
-		code, title = "rate_limited", "Too many requests"
-	case http.StatusServiceUnavailable:
-		code, title = "unavailable", "Unavailable"
+		return &session.Error{
+			Op: opServe, Code: session.CodeForbidden, Err: reason,
+			Message: "The Origin header does not name an origin that may open sockets.",
+		}
+	default:
+		return &session.Error{Op: opServe, Code: session.CodeInternal, Err: reason}
 	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{ // the client may be gone
-		"type": "urn:vigil:problem:" + code, "title": title, "status": status, "detail": detail, "code": code,
-		"requestId": w.Header().Get("X-Request-Id"),
-	})
+}
+
+var quotedHeader = regexp.MustCompile(`'([\w-]+)' header`)
+
+// headerOf is the header that gorilla complains about, which it names in words alone.
+func headerOf(reason error) string {
+	if found := quotedHeader.FindStringSubmatch(reason.Error()); found != nil {
+		return http.CanonicalHeaderKey(found[1])
+	}
+	return "Upgrade"
 }

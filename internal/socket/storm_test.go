@@ -3,8 +3,6 @@ package socket
 import (
 	"fmt"
 	"log/slog"
-	"net/http"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,17 +21,16 @@ func TestHandshakesBeyondTheRateAreSentAway(t *testing.T) {
 		for range 3 {
 			w.open(home).browse()
 		}
-		waits := make(map[int]bool)
+		waits := make(map[time.Duration]bool)
 		for range 50 {
-			header := w.wantProblem(http.StatusServiceUnavailable, "unavailable", "/v1/ws", nil)
-			after, err := strconv.Atoi(header.Get("Retry-After"))
-			if err != nil || after < 1 || after > maxRetryAfter {
-				w.Errorf("Retry-After: %q", header.Get("Retry-After"))
+			e, _ := w.wantRefused(session.CodeUnavailable, "/v1/ws", nil)
+			if e.RetryAfter < time.Second || e.RetryAfter > maxRetryAfter*time.Second || e.RetryAfter%time.Second != 0 {
+				w.Errorf("to come back after %s", e.RetryAfter)
 			}
-			waits[after] = true
+			waits[e.RetryAfter] = true
 		}
 		if len(waits) < 3 {
-			w.Errorf("all are to come back after %v seconds", waits)
+			w.Errorf("all are to come back after %v", waits)
 		}
 		synctest.Wait()
 		w.server.lobby.mu.Lock()
@@ -45,7 +42,7 @@ func TestHandshakesBeyondTheRateAreSentAway(t *testing.T) {
 		<-time.After(time.Second)
 		w.open(home).browse()
 		w.open(home).browse()
-		w.wantProblem(http.StatusServiceUnavailable, "unavailable", "/v1/ws", nil)
+		w.wantRefused(session.CodeUnavailable, "/v1/ws", nil)
 	})
 }
 
