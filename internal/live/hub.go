@@ -33,6 +33,7 @@ type Hub struct {
 	policy    session.Policy
 	gate      *session.Gate
 	registry  *session.Registry
+	inbox     *session.Inbox
 	deadlines *Deadlines
 	log       *slog.Logger
 	origin    time.Time    // local, monotonic
@@ -57,7 +58,7 @@ func NewHub(o Options, gate *session.Gate, registry *session.Registry, inbox *se
 		o.Meter = noMeter{}
 	}
 	h := &Hub{
-		options: o, policy: registry.Settings().Policy, gate: gate, registry: registry, deadlines: deadlines, log: log,
+		options: o, policy: registry.Settings().Policy, gate: gate, registry: registry, inbox: inbox, deadlines: deadlines, log: log,
 		origin: time.Now(), seed: maphash.MakeSeed(), tasks: newBackground(),
 		peers: make(map[*Peer]struct{}), rooms: make(map[session.UserID]rooms),
 	}
@@ -127,6 +128,9 @@ func (h *Hub) join(p *Peer, id *session.Identity, token uint64) bool {
 		return false
 	}
 	r := h.room(id)
+	if len(r.peers) >= h.options.SocketsPerSession { // some may only be waiting for the other side's goodbye
+		r.peers = slices.DeleteFunc(r.peers, func(other *Peer) bool { return other.at() == closed })
+	}
 	if len(r.peers) >= h.options.SocketsPerSession {
 		r.peers[0].close(wire.CloseTooMany, nil)
 		r.peers = r.peers[1:]

@@ -45,6 +45,31 @@ func TestAnUnprovenFeedClosesSocketsForAReconnection(t *testing.T) {
 	})
 }
 
+// As on an instance that was stopped for a while: what has come in by then is read before its sockets are looked at.
+func TestNothingIsAcceptedOnAnUnprovenFeed(t *testing.T) {
+	for name, request := range map[string]wire.Request{
+		"ping": {Type: wire.TypePing}, "activity": {Type: wire.TypeActivity},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				i := w.start()
+				token, s := w.signIn(i, "ana")
+				tab := w.connect(i, token)
+				i.stopFeed()
+				for i.inbox.Current() {
+					w.pass(10 * time.Millisecond)
+				}
+				tab.open()
+				tab.send(request)
+				tab.closed(wire.CloseUnavailable, "", "")
+				if stored, err := w.data.Session(w.Context(), s.ID); err != nil || !stored.LastActive.Equal(s.LastActive) {
+					t.Errorf("active at %s, %v", stored.LastActive, err)
+				}
+			})
+		})
+	}
+}
+
 func TestSocketsPerSessionAreBounded(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.options.SocketsPerSession = 3
@@ -58,6 +83,23 @@ func TestSocketsPerSessionAreBounded(t *testing.T) {
 		for _, tab := range tabs[1:] {
 			tab.open()
 		}
+	})
+}
+
+func TestASocketThatIsBeingClosedTakesNoPlace(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.options.SocketsPerSession = 3
+		i := w.start()
+		token, _ := w.signIn(i, "ana")
+		oldest, closed, third := w.connect(i, token), w.connect(i, token), w.connect(i, token)
+		closed.send(wire.Request{Type: "unknown"}) // whose browser has yet to answer
+		closed.closed(wire.CloseProtocol, "", "")
+		fourth := w.connect(i, token)
+		oldest.open()
+		w.connect(i, token)
+		oldest.closed(wire.CloseTooMany, "", "")
+		third.open()
+		fourth.open()
 	})
 }
 

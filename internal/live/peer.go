@@ -99,6 +99,10 @@ func (p *Peer) Receive(ctx context.Context, frame []byte) {
 		p.Violate()
 		return
 	}
+	if request.Type != wire.TypeAuth && !p.hub.inbox.Current() { // of auth the gate says so
+		p.close(wire.CloseUnavailable, nil)
+		return
+	}
 	switch request.Type { //nolint:exhaustive // the others are the server's: Decode refuses them
 	case wire.TypeAuth:
 		p.authenticate(ctx, request.Token)
@@ -203,6 +207,8 @@ func (p *Peer) renew(ctx context.Context, token string) (fault session.Code) {
 	}
 	fault = session.CodeOf(err)
 	switch {
+	case id.UserID != "" && id.UserID != held.UserID: // whatever there is to say of that account is not for here
+		p.close(wire.CloseUnauthorized, last(wire.TypeAuthExpired, string(session.CodeTokenInvalid)))
 	case fault == session.CodeUnavailable:
 	case fault == session.CodeTokenExpired, fault == session.CodeTokenInvalid:
 		p.mu.Lock()
@@ -210,8 +216,6 @@ func (p *Peer) renew(ctx context.Context, token string) (fault session.Code) {
 		p.mu.Unlock()
 	case fault != "":
 		p.refuse(err)
-	case id.UserID != held.UserID:
-		p.close(wire.CloseUnauthorized, last(wire.TypeAuthExpired, string(session.CodeTokenInvalid)))
 	case id.SessionID != held.SessionID:
 		p.close(wire.CloseReplaced, nil)
 	default:

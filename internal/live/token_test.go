@@ -105,6 +105,12 @@ func TestTokensOfOthersInAPing(t *testing.T) {
 			token, _ := w.signIn(i, "ben")
 			return token
 		}, 4501, wire.TypeAuthExpired, "token_invalid"},
+		"another user, whose account is disabled": {func(w *world, i *instance, _ string) string {
+			token, _ := w.signIn(i, "ben")
+			_, err := i.registry.DisableUser(w.Context(), "ben", session.Actor{By: "boss"})
+			w.must(err)
+			return token
+		}, 4501, wire.TypeAuthExpired, "token_invalid"},
 		"another sign-in": {func(w *world, _ *instance, _ string) string {
 			w.pass(time.Second)
 			return w.accounts.SignIn("ana")

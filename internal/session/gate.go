@@ -35,7 +35,7 @@ func NewGate(r *Registry, v Verifier) *Gate {
 }
 
 // Authenticate tells whose token this is. It fails with token_missing, token_invalid, token_expired, user_disabled,
-// token_revoked or unavailable.
+// token_revoked or unavailable. Of a token that is good in itself it tells so even then.
 func (g *Gate) Authenticate(ctx context.Context, token string) (Identity, error) {
 	id, err := g.Verify(ctx, token)
 	if err != nil {
