@@ -18,7 +18,7 @@ func TestAnAllowanceIsATokenBucket(t *testing.T) {
 		if i%1000 == 0 {
 			now += time.Minute
 		}
-		got, want := a.take(now), bucket.AllowN(began.Add(now), 1)
+		got, want := a.take(now, messagePace(time.Minute)), bucket.AllowN(began.Add(now), 1)
 		if got != want {
 			t.Fatalf("message %d at %s: %t, want %t", i, now, got, want)
 		}

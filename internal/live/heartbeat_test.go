@@ -72,3 +72,24 @@ func TestPingsGoWithTheAnswersToHeartbeats(t *testing.T) {
 		})
 	}
 }
+
+func TestAClientThatKeepsToTheIntervalIsNoFlood(t *testing.T) {
+	for _, interval := range []time.Duration{10 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond} {
+		t.Run(interval.String(), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.options.HeartbeatInterval = interval
+				i := w.start()
+				token, _ := w.signIn(i, "ana")
+				tab := w.connect(i, token)
+				answered := 0
+				for began := time.Now(); time.Since(began) < time.Minute; w.pass(interval) {
+					tab.send(wire.Request{Type: wire.TypePing})
+					for ; answered < tab.pings; answered++ {
+						tab.peer.Allow() // as a transport does with the browser's pong
+					}
+				}
+				tab.open()
+			})
+		})
+	}
+}
