@@ -29,17 +29,17 @@ type Options struct {
 
 // Hub knows every socket of this instance, and what the store's notices mean for them. Safe for concurrent use.
 type Hub struct {
-	options     Options
-	policy      session.Policy
-	gate        *session.Gate
-	registry    *session.Registry
-	inbox       *session.Inbox
-	deadlines   *Deadlines
-	log         *slog.Logger
-	origin      time.Time    // local, monotonic
-	seed        maphash.Seed // of the hashes of tokens
-	tasks       *background
-	messagePace time.Duration // in which a peer may send one more message
+	options   Options
+	policy    session.Policy
+	gate      *session.Gate
+	registry  *session.Registry
+	inbox     *session.Inbox
+	deadlines *Deadlines
+	log       *slog.Logger
+	origin    time.Time    // local, monotonic
+	seed      maphash.Seed // of the hashes of tokens
+	tasks     *background
+	pace      time.Duration // in which a peer may send one more message
 
 	mu       sync.Mutex
 	peers    map[*Peer]struct{} // all of them, in whatever stage
@@ -60,7 +60,7 @@ func NewHub(o Options, gate *session.Gate, registry *session.Registry, inbox *se
 	}
 	h := &Hub{
 		options: o, policy: registry.Settings().Policy, gate: gate, registry: registry, inbox: inbox, deadlines: deadlines, log: log,
-		origin: time.Now(), seed: maphash.MakeSeed(), tasks: newBackground(), messagePace: messagePace(o.HeartbeatInterval),
+		origin: time.Now(), seed: maphash.MakeSeed(), tasks: newBackground(), pace: messagePace(o.HeartbeatInterval),
 		peers: make(map[*Peer]struct{}), rooms: make(map[session.UserID]rooms),
 	}
 	inbox.Subscribe(h.apply)

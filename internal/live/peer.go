@@ -67,7 +67,7 @@ func (p *Peer) hear() (now time.Duration) {
 
 // Allow notes one more message or control frame, and reports whether that is still acceptable; otherwise the peer is closed.
 func (p *Peer) Allow() bool {
-	if p.messages.take(p.hear(), p.hub.messagePace) {
+	if p.messages.take(p.hear(), p.hub.pace) {
 		return true
 	}
 	p.close(wire.CloseTooMany, nil)

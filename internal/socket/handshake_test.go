@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -99,9 +100,12 @@ func TestTheOriginMustBeAllowed(t *testing.T) {
 
 func TestATokenInTheURLIsRefused(t *testing.T) {
 	onLoopback(t, func(w *world) {
-		for _, name := range []string{"token", "access_token", "id_token"} {
-			if e, _ := w.wantRefused(session.CodeInvalidRequest, "/v1/ws?x=1&"+name+"=a.b.c", nil); e.Field != name {
-				t.Errorf("%s is refused for %s", name, e.Field)
+		for query, field := range map[string]string{
+			"x=1&token=a.b.c": "token", "access_token=a.b.c": "access_token", "id_token=a.b.c": "id_token",
+			"idToken=eyJhbGciOiJSUzI1NiJ9.e30.c": "query", "x;token=eyJhbGciOiJSUzI1NiJ9.e30.c": "query", "token=eyJhbGciOiJSUzI1NiJ9.e30.c%": "query",
+		} {
+			if e, _ := w.wantRefused(session.CodeInvalidRequest, "/v1/ws?"+query, nil); e.Field != field {
+				t.Errorf("%s is refused for %s", query, e.Field)
 			}
 		}
 	})
@@ -127,6 +131,17 @@ func TestWhatIsNoHandshakeIsRefused(t *testing.T) {
 			})
 		})
 	}
+}
+
+// RFC 6455, section 4.2.1, and RFC 9110, section 15.2: a client of HTTP/1.0 is never switched over.
+func TestAHandshakeNeedsHTTP11(t *testing.T) {
+	onLoopback(t, func(w *world) {
+		r := browsersRequest(w.T, "/v1/ws")
+		r.ProtoMinor = 0
+		if err := w.server.Serve(httptest.NewRecorder(), r, session.Origin{}); session.CodeOf(err) != session.CodeInvalidRequest {
+			w.Error(err)
+		}
+	})
 }
 
 func TestTheHandshakesAnswer(t *testing.T) {

@@ -13,9 +13,11 @@ package socket
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -98,13 +100,13 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, origin session.Or
 			RetryAfter: time.Duration(1+rand.IntN(maxRetryAfter)) * time.Second, // not all at the same time again
 		}
 	}
-	query := r.URL.Query()
-	for _, name := range []string{"token", "access_token", "id_token"} {
-		if query.Has(name) {
-			return &session.Error{
-				Op: opServe, Code: session.CodeInvalidRequest, Field: name,
-				Message: "must not be in a URL, where logs and histories keep it: send it in the first frame",
-			}
+	if !r.ProtoAtLeast(1, 1) { // whose Upgrade header means nothing (RFC 9110, section 7.8)
+		return refusal(w, http.StatusBadRequest, errors.New("a handshake needs HTTP/1.1"))
+	}
+	if field := tokenIn(r); field != "" {
+		return &session.Error{
+			Op: opServe, Code: session.CodeInvalidRequest, Field: field,
+			Message: "must not be in a URL, where logs and histories keep it: send it in the first frame",
 		}
 	}
 	leave, ok := s.lobby.enter(origin)
@@ -126,6 +128,20 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, origin session.Or
 	c.leave, c.peer = leave, s.hub.Connect(c, origin)
 	go c.read()
 	return nil
+}
+
+// tokenIn returns what in the URL of a handshake has a token, by its name or, whatever it is called, by how ID tokens begin; empty: nothing.
+func tokenIn(r *http.Request) (field string) {
+	query := r.URL.Query()
+	for _, name := range []string{"token", "access_token", "id_token"} {
+		if query.Has(name) {
+			return name
+		}
+	}
+	if strings.Contains(r.URL.RawQuery, "eyJ") {
+		return "query"
+	}
+	return ""
 }
 
 // upgrade opens a connection that nobody reads yet. It returns neither that nor an error when the connection is taken over and lost.
