@@ -222,3 +222,16 @@ func TestOrigins(t *testing.T) {
 		}
 	}
 }
+
+// What no browser sends would let nobody in, and nobody would know why.
+func TestAnOriginIsWrittenAsBrowsersDo(t *testing.T) {
+	for origin, want := range map[string]bool{
+		"https://a.example.com": true, "https://a.example.com:8443": true, "http://a.example.com:443": true, "http://[::1]": true,
+		"https://a.example.com:443": false, "http://localhost:80": false, "https://a.example.com:": false, "http://[::1]:": false,
+		"https://*.example.com": false, "https://A.example.com": false,
+	} {
+		if isOrigin(origin) != want {
+			t.Errorf("%q: %t", origin, !want)
+		}
+	}
+}

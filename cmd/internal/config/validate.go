@@ -145,11 +145,14 @@ func isLoopbackHost(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// isOrigin accepts the serialisation of an origin that browsers send (RFC 6454, section 6.2).
+// isOrigin accepts the serialisation of an origin that browsers send (RFC 6454, section 6.2): without the port that is the scheme's own.
 func isOrigin(origin string) bool {
 	u, err := url.Parse(origin)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" &&
-		origin == u.Scheme+"://"+strings.ToLower(u.Host)
+	if err != nil || u.Host == "" || strings.Contains(u.Host, "*") || strings.HasSuffix(u.Host, ":") {
+		return false
+	}
+	own, known := map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	return known && u.Port() != own && origin == u.Scheme+"://"+strings.ToLower(u.Host)
 }
 
 // isCollection accepts what Firestore takes as the id of a collection:
