@@ -29,7 +29,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (session.Identity, 
 		return session.Identity{}, session.Unavailable(op, errClock)
 	}
 	if err := v.verify(ctx, token); err != nil {
-		return session.Identity{}, &session.Error{Op: op, Code: code(err), Err: err}
+		return session.Identity{}, &session.Error{Op: op, Code: code(err), Reason: reason(err), Err: err}
 	}
 	v.proven.Store(now.UnixNano())
 	return id, nil
@@ -69,5 +69,17 @@ func code(err error) session.Code {
 		return session.CodeTokenInvalid
 	default:
 		return session.CodeUnavailable
+	}
+}
+
+// reason tells a deleted account from a disabled one. As code, it must be given what the SDK returned.
+func reason(err error) session.Reason {
+	switch {
+	case auth.IsUserDisabled(err):
+		return session.ReasonUserDisabled
+	case auth.IsUserNotFound(err):
+		return session.ReasonUserDeleted
+	default:
+		return ""
 	}
 }

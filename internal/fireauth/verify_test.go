@@ -237,20 +237,21 @@ func TestEmulatorLooksUp(t *testing.T) {
 	tests := map[string]struct {
 		change func(backend)
 		want   session.Code
+		reason session.Reason
 	}{
-		"a living account":   {func(backend) {}, ""},
-		"a disabled account": {func(b backend) { b.SetDisabled("ana", true) }, session.CodeUserDisabled},
-		"a deleted account":  {func(b backend) { b.Delete("ana") }, session.CodeUserDisabled},
+		"a living account":   {change: func(backend) {}},
+		"a disabled account": {func(b backend) { b.SetDisabled("ana", true) }, session.CodeUserDisabled, session.ReasonUserDisabled},
+		"a deleted account":  {func(b backend) { b.Delete("ana") }, session.CodeUserDisabled, session.ReasonUserDeleted},
 		"revoked tokens": {func(b backend) {
 			<-time.After(time.Second)
 			if err := b.RevokeTokens(b.t.Context(), "ana"); err != nil {
 				b.t.Error(err)
 			}
-		}, session.CodeTokenRevoked},
-		"no emulator": {func(b backend) { f := fault(reset); b.userFault.Store(&f) }, session.CodeUnavailable},
-		"a quota":     {func(b backend) { f := status(http.StatusTooManyRequests); b.userFault.Store(&f) }, session.CodeUnavailable},
-		"a slow one":  {func(b backend) { f := fault(hang); b.userFault.Store(&f) }, session.CodeUnavailable},
-		"nonsense":    {func(b backend) { f := text("{"); b.userFault.Store(&f) }, session.CodeUnavailable},
+		}, session.CodeTokenRevoked, ""},
+		"no emulator": {func(b backend) { f := fault(reset); b.userFault.Store(&f) }, session.CodeUnavailable, ""},
+		"a quota":     {func(b backend) { f := status(http.StatusTooManyRequests); b.userFault.Store(&f) }, session.CodeUnavailable, ""},
+		"a slow one":  {func(b backend) { f := fault(hang); b.userFault.Store(&f) }, session.CodeUnavailable, ""},
+		"nonsense":    {func(b backend) { f := text("{"); b.userFault.Store(&f) }, session.CodeUnavailable, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -259,7 +260,11 @@ func TestEmulatorLooksUp(t *testing.T) {
 				b := backend{g.emulator(), g}
 				token := b.SignIn("ana")
 				test.change(b)
-				wantCode(t, within(t, func() error { _, err := b.Verify(t.Context(), token); return err }), test.want)
+				err := within(t, func() error { _, err := b.Verify(t.Context(), token); return err })
+				wantCode(t, err, test.want)
+				if e := new(session.Error); errors.As(err, &e) && e.Reason != test.reason {
+					t.Errorf("the reason is %q, want %q", e.Reason, test.reason)
+				}
 			})
 		})
 	}
