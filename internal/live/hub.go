@@ -33,6 +33,7 @@ type Hub struct {
 	policy    session.Policy
 	gate      *session.Gate
 	registry  *session.Registry
+	inbox     *session.Inbox
 	deadlines *Deadlines
 	log       *slog.Logger
 	origin    time.Time    // local, monotonic
@@ -57,11 +58,12 @@ func NewHub(o Options, gate *session.Gate, registry *session.Registry, inbox *se
 		o.Meter = noMeter{}
 	}
 	h := &Hub{
-		options: o, policy: registry.Settings().Policy, gate: gate, registry: registry, deadlines: deadlines, log: log,
+		options: o, policy: registry.Settings().Policy, gate: gate, registry: registry, inbox: inbox, deadlines: deadlines, log: log,
 		origin: time.Now(), seed: maphash.MakeSeed(), tasks: newBackground(),
 		peers: make(map[*Peer]struct{}), rooms: make(map[session.UserID]rooms),
 	}
 	inbox.Subscribe(h.apply)
+	inbox.OnGap(func() { h.closeAll(wire.CloseUnavailable) })
 	deadlines.Arm(NewDeadline(func() time.Duration {
 		if !inbox.Current() || registry.Stuck() {
 			h.closeAll(wire.CloseUnavailable)

@@ -45,6 +45,41 @@ func TestAnUnprovenFeedClosesSocketsForAReconnection(t *testing.T) {
 	})
 }
 
+// R1: what a ping is answered does not wait for the look at the vitals. A process that was stopped may find a ping before anything else.
+func TestAPingBeyondTheBoundIsNotAnswered(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := w.start(), w.start()
+		token, _ := w.signIn(a, "ana")
+		tab := w.connect(b, token)
+		b.stopFeed()
+		w.revoke(a, "ana")
+		age, _ := b.inbox.Age()
+		w.pass(2*feedResync - age)
+		tab.send(wire.Request{Type: wire.TypePing, Token: token})
+		if f := tab.want(wire.TypePong); f["tokenValid"] != true {
+			t.Fatalf("within the bound: %v", f)
+		}
+		w.pass(1)
+		tab.send(wire.Request{Type: wire.TypePing, Token: token})
+		tab.closed(wire.CloseUnavailable, "", "")
+	})
+}
+
+// R1: notices may have come and gone while nobody looked, so a socket does not live through a gap.
+func TestNoSocketLivesThroughAGap(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, _ := w.signIn(i, "ana")
+		tab := w.connect(i, token)
+		i.stopFeed()
+		age, _ := i.inbox.Age()
+		w.pass(2*feedResync - age + 1)
+		tab.open()
+		i.inbox.Prove(time.Now())
+		tab.closed(wire.CloseUnavailable, "", "")
+	})
+}
+
 func TestSocketsPerSessionAreBounded(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.options.SocketsPerSession = 3

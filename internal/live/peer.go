@@ -160,6 +160,10 @@ func (p *Peer) ping(ctx context.Context, request wire.Request) {
 	if p.stage != ready {
 		return
 	}
+	if !p.hub.inbox.Current() { // nobody need have looked yet: the process may have been stopped, and this be the first that it does
+		p.closeLocked(wire.CloseUnavailable, nil)
+		return
+	}
 	p.age()
 	p.noteReturn(request)
 	if p.fault != "" && fault == "" {
