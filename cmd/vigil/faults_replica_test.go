@@ -20,6 +20,8 @@ type replica struct {
 	now    atomic.Pointer[process]
 	upset  atomic.Bool   // something is being done to it
 	over   chan struct{} // closed when no connection is to be reset any more; nil: none is
+
+	pingsBefore int64 // beyond the bound, when the process was stopped
 }
 
 func (r *replica) start() {
@@ -71,8 +73,8 @@ const stopped = "stopped"
 var faults = []fault{
 	{"killed", (*replica).kill, nothing, (*replica).start},
 	{"without a byte from or to Firestore", func(r *replica) { r.proxy.Pause() }, (*replica).awaitDoubt, (*replica).reconnect},
-	{stopped, (*replica).halt, (*replica).awaitPings, (*replica).resume},
 	{"reset by Firestore again and again", (*replica).reset, nothing, (*replica).reconnect},
+	{stopped, (*replica).halt, (*replica).awaitPings, (*replica).resume},
 	{"without answers from Firestore", func(r *replica) { r.proxy.Mute() }, (*replica).awaitDoubt, (*replica).reconnect},
 	{"cut off from Firestore", (*replica).cut, (*replica).awaitDoubt, (*replica).reconnect},
 }
@@ -89,6 +91,7 @@ func (r *replica) kill() {
 
 // halt has the process do nothing, and not notice.
 func (r *replica) halt() {
+	r.pingsBefore = r.pingsBeyond.Load()
 	r.now.Load().signal(syscall.SIGSTOP)
 	var state syscall.WaitStatus
 	if _, err := syscall.Wait4(r.now.Load().cmd.Process.Pid, &state, syscall.WUNTRACED, nil); err != nil || !state.Stopped() {
@@ -98,8 +101,7 @@ func (r *replica) halt() {
 
 // awaitPings waits until pings from beyond the bound are there for the process to find first.
 func (r *replica) awaitPings() {
-	before := r.pingsBeyond.Load()
-	eventually(r.TB, "there are pings from beyond the bound", func() bool { return r.pingsBeyond.Load() >= before+10 })
+	eventually(r.TB, "there are pings from beyond the bound", func() bool { return r.pingsBeyond.Load() >= r.pingsBefore+10 })
 }
 
 func (r *replica) resume() { r.now.Load().signal(syscall.SIGCONT) }
@@ -112,14 +114,15 @@ func (r *replica) cut() {
 
 // reset has the connections with Firestore reset until it is over. New ones are there at once.
 func (r *replica) reset() {
-	r.over = make(chan struct{})
+	over := make(chan struct{})
+	r.over = over
 	r.running.Go(func() {
 		for cut := 0; ; {
 			cut += r.proxy.Cut()
 			r.proxy.Restore()
 			select {
 			case <-time.After(r.hold / 10):
-			case <-r.over:
+			case <-over:
 				if cut < 3 {
 					r.Errorf("only %d connections were reset", cut)
 				}

@@ -23,7 +23,7 @@ type severity struct {
 }
 
 var (
-	usual   = severity{revocations: 300, sockets: 600, rounds: 1, resync: 2 * time.Second, pause: 7 * time.Second, hold: 5 * time.Second, probes: 40}
+	usual   = severity{revocations: 240, sockets: 240, rounds: 1, resync: 1500 * time.Millisecond, pause: 6 * time.Second, hold: 4 * time.Second, probes: 40}
 	hardest = severity{revocations: 10_000, sockets: 6000, rounds: 3, resync: 3 * time.Second, pause: 30 * time.Second, hold: 20 * time.Second, probes: 60}
 )
 
@@ -49,7 +49,7 @@ func TestR1NothingIsAcceptedBeyondTheBound(t *testing.T) {
 	tr.running.Go(tr.ping)
 	phases := len(faults) / 2 * size.rounds
 	for n := range phases {
-		tr.awaitSockets()
+		tr.scatter()
 		tr.suffer(n, tr.acts[n*len(tr.acts)/phases:(n+1)*len(tr.acts)/phases])
 	}
 	tr.verdict()

@@ -127,8 +127,17 @@ func (tr *trial) enroll() {
 	enrolling.Wait()
 }
 
-// awaitSockets waits until everybody has a socket who should, and whose end nobody has asked for.
-func (tr *trial) awaitSockets() {
+// scatter has many sockets opened anew, since few are where something has just happened, and waits until everybody has one who should, and
+// whose end nobody has asked for.
+func (tr *trial) scatter() {
+	for _, s := range tr.holders {
+		s.mu.Lock()
+		if s.socket != nil && rand.N(2) == 0 {
+			_ = s.socket.Close() // its reader finds out
+			s.socket = nil
+		}
+		s.mu.Unlock()
+	}
 	eventually(tr.TB, "the sockets are open", func() bool {
 		for _, s := range tr.holders {
 			s.mu.Lock()
@@ -142,9 +151,10 @@ func (tr *trial) awaitSockets() {
 	})
 }
 
-// revokeAll has ends asked for, spread over some time.
+// revokeAll has ends asked for, a part of them at once, when what instances know is as fresh as it will be for long, the others spread over
+// some time.
 func (tr *trial) revokeAll(acts []*act, within time.Duration) {
-	pace := rate.NewLimiter(rate.Limit(float64(len(acts))/within.Seconds()), 1)
+	pace := rate.NewLimiter(rate.Limit(float64(len(acts))/within.Seconds()), max(len(acts)/4, 1))
 	var revoking sync.WaitGroup
 	for _, a := range acts {
 		if pace.Wait(tr.ctx) != nil {

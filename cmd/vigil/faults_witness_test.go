@@ -165,7 +165,7 @@ func (s *witness) publish(client *socket.Client) {
 
 // ping pings on the sockets of all whose end has been acknowledged, for as long as there are such.
 func (tr *trial) ping() {
-	every := max(300*time.Millisecond, tr.pause/40) // a burst of sixty is what an instance takes that has been stopped
+	every := max(100*time.Millisecond, tr.pause/60) // a burst of sixty is what an instance takes that has been stopped
 	for n := 0; tr.ctx.Err() == nil; n++ {
 		for _, s := range tr.holders {
 			if ended := time.Duration(s.ended.Load()); ended > 0 {
