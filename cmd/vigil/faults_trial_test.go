@@ -67,8 +67,9 @@ func (tr *trial) note(what func()) {
 
 // blame reports a failure, unless there have been many.
 func (tr *trial) blame(format string, args ...any) {
-	tr.note(func() { tr.blames++ })
-	if tr.blames <= 20 {
+	many := false
+	tr.note(func() { tr.blames++; many = tr.blames > 20 })
+	if !many {
 		tr.Errorf("%8.3f s: "+format, append([]any{tr.now().Seconds()}, args...)...)
 	}
 }
