@@ -24,7 +24,7 @@ type severity struct {
 
 var (
 	usual   = severity{revocations: 240, sockets: 240, rounds: 1, resync: 1500 * time.Millisecond, pause: 6 * time.Second, hold: 4 * time.Second, probes: 40}
-	hardest = severity{revocations: 10_000, sockets: 6000, rounds: 3, resync: 3 * time.Second, pause: 30 * time.Second, hold: 20 * time.Second, probes: 60}
+	hardest = severity{revocations: 10_000, sockets: 3000, rounds: 3, resync: 3 * time.Second, pause: 30 * time.Second, hold: 20 * time.Second, probes: 60}
 )
 
 // R1 of docs/security.md. Revocations are acknowledged by three instances that are killed, stopped and cut off from Firestore meanwhile.
