@@ -130,6 +130,11 @@ test-official-emulators: can-race can-node $(INSTALLED) can-emulate ## the tests
 	@jar=$$(scripts/firestore-emulator.sh) || exit 1; \
 	set -x; FIRESTORE_EMULATOR_JAR="$$jar" $(GO) test -race -shuffle=on -timeout=15m $(TESTFLAGS) ./internal/firebasetest/...
 
+.PHONY: faults
+faults: can-race can-emulate ## what three instances do while they are killed, stopped and cut off, in full size: some 20 minutes
+	@jar=$$(scripts/firestore-emulator.sh) || exit 1; \
+	set -x; FIRESTORE_EMULATOR_JAR="$$jar" $(GO) test -race -count=1 -timeout=60m -v $(TESTFLAGS) ./cmd/vigil -run '^TestR(1|14)[A-Z]' -full
+
 .PHONY: cover
 cover: ## the last test run's coverage by package, and whether it is enough
 	@scripts/coverage.sh $(PROFILE)

@@ -105,6 +105,21 @@ func (w *world) settings(firestoreHost string) []string {
 // awaitReady waits until the instance tells its address and says that it is ready.
 func (p *process) awaitReady() {
 	p.Helper()
+	if p.api == "" {
+		p.awaitAddress()
+	}
+	eventually(p.TB, "the instance is ready", func() bool {
+		response, err := http.Get(p.api + "/readyz") //nolint:noctx // bounded by eventually
+		if err != nil {
+			return false
+		}
+		_ = response.Body.Close()
+		return response.StatusCode == http.StatusOK
+	})
+}
+
+func (p *process) awaitAddress() {
+	p.Helper()
 	eventually(p.TB, "the instance serves", func() bool {
 		for line := range strings.Lines(p.stderr.String()) {
 			var entry struct{ Message, Address string }
@@ -113,14 +128,6 @@ func (p *process) awaitReady() {
 			}
 		}
 		return p.api != ""
-	})
-	eventually(p.TB, "the instance is ready", func() bool {
-		response, err := http.Get(p.api + "/readyz") //nolint:noctx // bounded by eventually
-		if err != nil {
-			return false
-		}
-		_ = response.Body.Close()
-		return response.StatusCode == http.StatusOK
 	})
 }
 

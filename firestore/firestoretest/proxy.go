@@ -12,10 +12,11 @@ type Proxy struct {
 	target   string
 	listener net.Listener
 
-	mu    sync.Mutex
-	open  chan struct{} // closed while bytes may pass
-	cut   bool
-	conns map[net.Conn]struct{}
+	mu       sync.Mutex
+	asking   chan struct{} // closed while bytes may pass to the target
+	answered chan struct{} // closed while bytes may pass back
+	cut      bool
+	conns    map[net.Conn]struct{}
 }
 
 // NewProxy returns a proxy to target, host:port, which ends with the test.
@@ -25,8 +26,8 @@ func NewProxy(tb testing.TB, target string) *Proxy {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &Proxy{target: target, listener: listener, open: make(chan struct{}), conns: make(map[net.Conn]struct{})}
-	close(p.open)
+	p := &Proxy{target: target, listener: listener, asking: make(chan struct{}), answered: make(chan struct{}), conns: make(map[net.Conn]struct{})}
+	p.Restore()
 	var serving sync.WaitGroup
 	serving.Go(func() { p.serve(&serving) })
 	tb.Cleanup(func() {
@@ -41,36 +42,51 @@ func NewProxy(tb testing.TB, target string) *Proxy {
 // Host is the address of the proxy, host:port.
 func (p *Proxy) Host() string { return p.listener.Addr().String() }
 
-// Cut resets all connections and every new one, until [Proxy.Restore].
-func (p *Proxy) Cut() {
+// Cut resets all connections, of which it returns the number, and every new one, until [Proxy.Restore].
+func (p *Proxy) Cut() (connections int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cut = true
 	for conn := range p.conns {
 		reset(conn)
 	}
+	return len(p.conns) / 2 // each has a side here and one there
 }
 
 // Pause holds back all bytes, both ways and without an error, until [Proxy.Restore].
 func (p *Proxy) Pause() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	shut(&p.asking)
+	shut(&p.answered)
+}
+
+// Mute holds back what the target answers, until [Proxy.Restore]: what it is asked for is done, and nobody hears of it.
+func (p *Proxy) Mute() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	shut(&p.answered)
+}
+
+func shut(way *chan struct{}) {
 	select {
-	case <-p.open:
-		p.open = make(chan struct{})
+	case <-*way:
+		*way = make(chan struct{})
 	default:
 	}
 }
 
-// Restore ends a cut and a pause. What a pause has held back passes now.
+// Restore ends a cut, a pause and a silence. What has been held back passes now.
 func (p *Proxy) Restore() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cut = false
-	select {
-	case <-p.open:
-	default:
-		close(p.open)
+	for _, way := range [...]chan struct{}{p.asking, p.answered} {
+		select {
+		case <-way:
+		default:
+			close(way)
+		}
 	}
 }
 
@@ -99,8 +115,8 @@ func (p *Proxy) join(conn net.Conn) {
 		return
 	}
 	var back sync.WaitGroup
-	back.Go(func() { p.pass(conn, target) })
-	p.pass(target, conn)
+	back.Go(func() { p.pass(conn, target, &p.answered) })
+	p.pass(target, conn, &p.asking)
 	back.Wait()
 }
 
@@ -123,14 +139,14 @@ func (p *Proxy) drop(conn net.Conn) {
 }
 
 // pass copies bytes until one of the two ends, and then ends both.
-func (p *Proxy) pass(to, from net.Conn) {
+func (p *Proxy) pass(to, from net.Conn, way *chan struct{}) {
 	defer reset(to)
 	defer reset(from)
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
 		p.mu.Lock()
-		open := p.open
+		open := *way
 		p.mu.Unlock()
 		<-open
 		if _, werr := to.Write(buf[:n]); err != nil || werr != nil {

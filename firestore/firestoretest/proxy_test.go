@@ -67,7 +67,9 @@ func TestProxy(t *testing.T) {
 		t.Errorf("after the pause: %q, %v", got, err)
 	}
 
-	p.Cut()
+	if n := p.Cut(); n != 1 {
+		t.Errorf("%d connections cut", n)
+	}
 	if got, err := ask(conn); err == nil {
 		t.Errorf("a connection while cut: %q", got)
 	}
@@ -81,6 +83,42 @@ func TestProxy(t *testing.T) {
 	p.Restore()
 	if got, err := ask(connect(t, p.Host())); got != "hello\n" || err != nil {
 		t.Errorf("after the cut: %q, %v", got, err)
+	}
+}
+
+func TestProxyMute(t *testing.T) {
+	target, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	p := NewProxy(t, target.Addr().String())
+	asking := connect(t, p.Host())
+	asked, err := target.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer asked.Close()
+
+	p.Mute()
+	if _, err := io.WriteString(asking, "hello\n"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := bufio.NewReader(asked).ReadString('\n'); got != "hello\n" || err != nil {
+		t.Errorf("asked: %q, %v", got, err)
+	}
+	if _, err := io.WriteString(asked, "done\n"); err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(asking)
+	_ = asking.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if got, err := answers.ReadString('\n'); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("muted: %q, %v", got, err)
+	}
+	_ = asking.SetReadDeadline(time.Time{})
+	p.Restore()
+	if got, err := answers.ReadString('\n'); got != "done\n" || err != nil {
+		t.Errorf("after the silence: %q, %v", got, err)
 	}
 }
 

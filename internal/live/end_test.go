@@ -55,6 +55,20 @@ func TestTheEndOfOneSessionIsNewsToTheOthers(t *testing.T) {
 	})
 }
 
+// R1: who ends again what another instance has ended, because the first answer was lost, is told so by an instance that acts on it.
+func TestAnEndThatIsFoundClosesSocketsHere(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := w.start(), w.start()
+		token, s := w.signIn(a, "ana")
+		tab := w.connect(b, token)
+		b.stopFeed()
+		for _, i := range []*instance{a, b} {
+			w.must(i.registry.AdminEnd(w.Context(), session.Actor{By: "boss"}, s.ID))
+		}
+		tab.closed(wire.CloseRevoked, wire.TypeSessionRevoked, "admin_revoked")
+	})
+}
+
 func TestReplacedSessionsSocketsMayComeBack(t *testing.T) {
 	inWorld(t, func(w *world) {
 		i := w.start()

@@ -64,6 +64,7 @@ func NewHub(o Options, gate *session.Gate, registry *session.Registry, inbox *se
 		peers: make(map[*Peer]struct{}), rooms: make(map[session.UserID]rooms),
 	}
 	inbox.Subscribe(h.apply)
+	inbox.OnGap(func() { h.closeAll(wire.CloseUnavailable) })
 	deadlines.Arm(NewDeadline(func() time.Duration {
 		if !inbox.Current() || registry.Stuck() {
 			h.closeAll(wire.CloseUnavailable)

@@ -99,7 +99,8 @@ func (p *Peer) Receive(ctx context.Context, frame []byte) {
 		p.Violate()
 		return
 	}
-	if request.Type != wire.TypeAuth && !p.hub.inbox.Current() { // of auth the gate says so
+	// Nobody need have looked yet: the process may have been stopped, and this be the first that it does. Of auth the gate says so.
+	if request.Type != wire.TypeAuth && !p.hub.inbox.Current() {
 		p.close(wire.CloseUnavailable, nil)
 		return
 	}
