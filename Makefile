@@ -130,6 +130,10 @@ test-official-emulators: can-race can-node $(INSTALLED) can-emulate ## the tests
 	@jar=$$(scripts/firestore-emulator.sh) || exit 1; \
 	set -x; FIRESTORE_EMULATOR_JAR="$$jar" $(GO) test -race -shuffle=on -timeout=15m $(TESTFLAGS) ./internal/firebasetest/...
 
+.PHONY: faults
+faults: can-race ## in full what the tests do in small for the sake of time: some minutes
+	$(GO) test -race -timeout=30m -run='^TestConnectAndAbortLeavesNothingBehind$$' -v ./internal/socket -full
+
 .PHONY: cover
 cover: ## the last test run's coverage by package, and whether it is enough
 	@scripts/coverage.sh $(PROFILE)
