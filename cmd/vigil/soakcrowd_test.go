@@ -26,10 +26,11 @@ import (
 type crowd struct {
 	url    string
 	google *localgoogle.Server
+	pace   time.Duration // of what takes its time
 
 	mu   sync.Mutex
 	done map[string]int // visits, by what was done
-	late map[string]int // visits that were over before all was done, by the code of the refusal: the machine was slow
+	late map[string]int // visits that were over before all was done, by how they ended: the machine was slow
 	odd  map[string]int // visits that went wrong
 }
 
@@ -60,12 +61,14 @@ func (c *crowd) visit(ctx context.Context, uid string, from netip.Addr, d deed) 
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch refused, ok := errors.AsType[refusal](g.err); {
+	refused, _ := errors.AsType[refusal](g.err)
+	closed, _ := errors.AsType[*socket.ClosedError](g.err)
+	switch {
 	case g.err == nil:
 		c.done[d.name]++
 	case ctx.Err() != nil: // it is over for everybody
-	case ok && refused.status == http.StatusUnauthorized:
-		c.late[refused.code]++
+	case refused.status == http.StatusUnauthorized, closed != nil:
+		c.late[g.err.Error()]++
 	default:
 		c.odd[fmt.Sprint(d.name, ": ", g.err)]++
 	}
@@ -238,11 +241,9 @@ func (g *guest) open(s *stay, token string) {
 // use has a person use a page for a while: the socket's heartbeat with a new token, activity, requests.
 func (g *guest) use(s *stay) {
 	for range 3 {
-		g.wait(300 * time.Millisecond)
+		g.wait(g.pace / 3)
 		for _, client := range s.sockets {
-			if g.err == nil {
-				g.err = client.Write(wire.Request{Type: wire.TypePing, Token: s.token})
-			}
+			_ = client.Write(wire.Request{Type: wire.TypePing, Token: s.token}) // it may be closed by now, which the requests find out
 		}
 		g.call(http.MethodGet, "/v1/check?activity=true", s.token, "")
 		g.call(http.MethodGet, "/v1/sessions?status=all", s.token, "")
@@ -264,7 +265,7 @@ func (g *guest) wait(d time.Duration) {
 // gone waits until the server has closed all sockets of a session, with something to do meanwhile, now and then.
 func (g *guest) gone(s *stay, meanwhile func()) {
 	timeout := time.After(patience)
-	tick := time.NewTicker(300 * time.Millisecond)
+	tick := time.NewTicker(g.pace / 3)
 	defer tick.Stop()
 	for waiting := slices.Clone(s.closed); len(waiting) > 0 && g.err == nil; {
 		select {

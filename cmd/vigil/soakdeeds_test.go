@@ -49,11 +49,11 @@ var deeds = []deed{
 	}},
 	{"renew tokens", func(g *guest) {
 		sid := crand.Text()
-		s := &stay{token: g.token(sid, 2*time.Second)}
+		s := &stay{token: g.token(sid, 2*g.pace)}
 		g.call(http.MethodPost, "/v1/sessions", s.token, "")
 		g.open(s, s.token)
 		for range 2 {
-			s.token = g.token(sid, 2*time.Second)
+			s.token = g.token(sid, 2*g.pace)
 			g.use(s)
 		}
 		g.call(http.MethodPost, logout, s.token, "")
@@ -63,7 +63,7 @@ var deeds = []deed{
 		sid := crand.Text()
 		s := &stay{token: g.token(sid, time.Hour)}
 		g.call(http.MethodPost, "/v1/sessions", s.token, "")
-		g.open(s, g.token(sid, 2*time.Second))
+		g.open(s, g.token(sid, 2*g.pace))
 		g.gone(s, func() { _, _ = g.try(http.MethodPost, "/v1/sessions/current/activity", s.token, "") }) // so that it is not idle
 	}},
 	{"open a socket and say nothing", func(g *guest) {
@@ -75,7 +75,7 @@ var deeds = []deed{
 		s := g.begin(0, "")
 		client := g.dial()
 		g.greet(client, s.token)
-		g.wait(2 * time.Second) // nobody answers the server's pings
+		g.wait(2 * g.pace) // nobody answers the server's pings
 		for g.err == nil {
 			if _, err := client.Read(); err != nil {
 				return
