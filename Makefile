@@ -11,8 +11,8 @@ TESTFLAGS ?=
 BROWSERFLAGS ?=
 # And for the benchmarks: make bench BENCHFLAGS="-only check -rounds 7".
 BENCHFLAGS ?=
-# How long: make soak SOAK=8h.
-SOAK ?= 20m
+# And how long a soak takes: make soak SOAK=8h.
+SOAK ?= 1h
 
 # Prints where Chromium, or its kin, is. Nothing downloads one.
 CHROMIUM_PATH := { command -v "$${CHROMIUM:-chromium}" || command -v chromium-browser || command -v google-chrome; }
@@ -137,7 +137,7 @@ faults: can-race ## in full what the tests do in small for the sake of time: som
 	$(GO) test -race -timeout=30m -run='^TestConnectAndAbortLeavesNothingBehind$$' -v ./internal/socket -full
 
 .PHONY: soak
-soak: can-emulate ## the service in use for 20 minutes, or SOAK=8h: does it use more and more of anything? Its profiles go into coverage
+soak: can-emulate ## the service in use for an hour, or SOAK=8h: does it use more and more of anything? Its profiles go into coverage
 	@mkdir -p coverage
 	@jar=$$(scripts/firestore-emulator.sh) || exit 1; \
 	set -x; FIRESTORE_EMULATOR_JAR="$$jar" $(GO) test -timeout=0 -run='^TestR17SoakWithoutGrowth$$' -v -artifacts -outputdir=coverage ./cmd/vigil -soak=$(SOAK)
