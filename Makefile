@@ -11,6 +11,8 @@ TESTFLAGS ?=
 BROWSERFLAGS ?=
 # And for the benchmarks: make bench BENCHFLAGS="-only check -rounds 7".
 BENCHFLAGS ?=
+# And how long a soak takes: make soak SOAK=8h.
+SOAK ?= 1h
 
 # Prints where Chromium, or its kin, is. Nothing downloads one.
 CHROMIUM_PATH := { command -v "$${CHROMIUM:-chromium}" || command -v chromium-browser || command -v google-chrome; }
@@ -131,9 +133,16 @@ test-official-emulators: can-race can-node $(INSTALLED) can-emulate ## the tests
 	set -x; FIRESTORE_EMULATOR_JAR="$$jar" $(GO) test -race -shuffle=on -timeout=15m $(TESTFLAGS) ./internal/firebasetest/...
 
 .PHONY: faults
-faults: can-race can-emulate ## what three instances do while they are killed, stopped and cut off, in full size: some 20 minutes
+faults: can-race can-emulate ## in full what the tests do in small for the sake of time: instances killed, stopped and cut off, cut sockets; some 25 minutes
+	$(GO) test -race -count=1 -timeout=30m -v $(TESTFLAGS) ./internal/socket -run '^TestConnectAndAbortLeavesNothingBehind$$' -full
 	@jar=$$(scripts/firestore-emulator.sh) || exit 1; \
 	set -x; FIRESTORE_EMULATOR_JAR="$$jar" $(GO) test -race -count=1 -timeout=60m -v $(TESTFLAGS) ./cmd/vigil -run '^TestR(1|14)[A-Z]' -full
+
+.PHONY: soak
+soak: can-emulate ## the service in use for an hour, or SOAK=8h: does it use more and more of anything? Its profiles go into coverage
+	@mkdir -p coverage
+	@jar=$$(scripts/firestore-emulator.sh) || exit 1; \
+	set -x; FIRESTORE_EMULATOR_JAR="$$jar" $(GO) test -timeout=0 -run='^TestR17SoakWithoutGrowth$$' -v -artifacts -outputdir=coverage ./cmd/vigil -soak=$(SOAK)
 
 .PHONY: cover
 cover: ## the last test run's coverage by package, and whether it is enough

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"strconv"
 	"syscall"
 	"time"
@@ -29,11 +30,11 @@ const (
 
 // local is a server of our own, and what stands in for Google to it.
 type local struct {
-	dir     string // temporary
-	google  *localgoogle.Server
-	process *os.Process
-	exited  <-chan struct{}
-	said    addressReader
+	dir    string // temporary
+	google *localgoogle.Server
+	cmd    *exec.Cmd
+	exited <-chan struct{}
+	said   addressReader
 }
 
 // addressReader reads where a server listens from its log, and keeps the last of that.
@@ -89,7 +90,7 @@ func (f *swarmFlags) startLocal(ctx context.Context, program string) (*local, er
 	}
 	o := &f.options
 	o.URL, o.Origin, o.Died = "http://"+l.said.addr, swarmOrigin, l.exited
-	o.Server.PID, o.Server.Ops = l.process.Pid, "http://"+l.said.ops
+	o.Server.PID, o.Server.Ops = l.cmd.Process.Pid, "http://"+l.said.ops
 	o.Progress("signing tokens", swarm.Counts{})
 	l.giveTokens(f)
 	return l, nil
@@ -129,7 +130,7 @@ func (l *local) startServer(ctx context.Context, f *swarmFlags, program string) 
 	if l.exited, err = tied.Start(cmd, syscall.SIGTERM); err != nil {
 		return err
 	}
-	l.process = cmd.Process
+	l.cmd = cmd
 	ctx, cancel := context.WithTimeoutCause(ctx, serverStartTimeout, errors.New("the server does not become ready"))
 	defer cancel()
 	select {
@@ -179,14 +180,8 @@ func (l *local) lastWords() error {
 
 // close ends the server, the stand-in and their files.
 func (l *local) close() {
-	if l.process != nil {
-		_ = l.process.Signal(syscall.SIGTERM) // it may have ended
-		select {
-		case <-l.exited:
-		case <-time.After(serverStopTimeout):
-			_ = l.process.Kill() // it may have ended just now
-			<-l.exited
-		}
+	if l.cmd != nil {
+		tied.Stop(l.cmd, l.exited, serverStopTimeout)
 	}
 	if l.google != nil {
 		l.google.Close()

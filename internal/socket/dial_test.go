@@ -14,15 +14,7 @@ import (
 )
 
 // address is where the world listens.
-func (w *world) address() string {
-	w.Helper()
-	nc, err := w.dial(w.Context())
-	if err != nil {
-		w.Fatal(err)
-	}
-	defer nc.Close()
-	return "ws://" + nc.RemoteAddr().String() + "/v1/ws"
-}
+func (w *world) address() string { return "ws://" + w.addr.String() + "/v1/ws" }
 
 func TestTheClient(t *testing.T) {
 	onLoopback(t, func(w *world) {

@@ -65,6 +65,7 @@ type world struct {
 	gate     *session.Gate
 	hub      *live.Hub
 	server   *Server
+	addr     net.Addr // of the listener
 	dial     func(context.Context) (net.Conn, error)
 	drain    func() // the hub, once
 	counts   *counts
@@ -129,7 +130,7 @@ func start(t *testing.T, listener net.Listener, dial func(context.Context) (net.
 	data, deadlines := memory.Open(session.NewClock()), live.NewDeadlines()
 	w := &world{
 		T: t, accounts: sessiontest.NewDirectory(), store: sessiontest.NewOutage(data), counts: new(counts),
-		inbox: session.NewInbox(2 * feedResync), dial: dial, returned: make(chan error, 10_000),
+		inbox: session.NewInbox(2 * feedResync), addr: listener.Addr(), dial: dial, returned: make(chan error, 10_000),
 	}
 	counted := options
 	counted.Meter = w.counts

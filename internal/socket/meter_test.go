@@ -31,6 +31,15 @@ func (c *counts) SocketClosed(code wire.CloseCode) {
 func (*counts) Reconnected(time.Duration) {}
 func (*counts) TokenExpired()             {}
 
+func (c *counts) total() (closed int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range c.closed {
+		closed += n
+	}
+	return closed
+}
+
 func (c *counts) want(t *testing.T, want map[wire.CloseCode]int) {
 	t.Helper()
 	c.mu.Lock()
