@@ -69,6 +69,45 @@ func TestAnEndThatIsFoundClosesSocketsHere(t *testing.T) {
 	})
 }
 
+// So is who ends several at once, of which another instance has just ended one.
+func TestAnEndThatIsFoundAmongSeveralClosesSocketsHere(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := w.start(), w.start()
+		token, s := w.signIn(a, "ana")
+		tab := w.connect(b, token)
+		_, own := w.signIn(a, "ana")
+		w.pass(0)
+		tab.want(wire.TypeSessionStarted)
+		b.stopFeed()
+		b.store.After(func(op string) {
+			if op == "UserSessions" { // what is to end has been read
+				w.must(a.registry.AdminEnd(w.Context(), session.Actor{By: "boss"}, s.ID))
+			}
+		})
+		if n, err := b.registry.EndOthers(w.Context(), as(own)); n != 0 || err != nil {
+			t.Fatalf("%d ended, %v", n, err)
+		}
+		tab.closed(wire.CloseRevoked, wire.TypeSessionRevoked, "admin_revoked")
+	})
+}
+
+// The others have been told when it ended, here or wherever that was.
+func TestAnEndThatIsFoundIsNoNews(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := w.start()
+		token, kept := w.signIn(i, "ana")
+		_, old := w.signIn(i, "ana")
+		w.pass(0)
+		tab := w.connect(i, token)
+		for range 3 {
+			w.must(i.registry.EndOwn(w.Context(), as(kept), old.ID))
+		}
+		w.pass(0)
+		tab.want(wire.TypeSessionClosed)
+		tab.open()
+	})
+}
+
 func TestReplacedSessionsSocketsMayComeBack(t *testing.T) {
 	inWorld(t, func(w *world) {
 		i := w.start()

@@ -46,9 +46,11 @@ func (h *Hub) apply(n session.Notice) {
 // applyEnded closes the sockets of sessions that ended, and tells the user's others. The caller holds h.mu.
 func (h *Hub) applyEnded(n session.Notice) {
 	code, lastFrame := closeForEnd(n.Reason)
-	news := make([][]byte, len(n.SessionIDs))
-	for i, id := range n.SessionIDs {
-		news[i] = wire.Encode(wire.SessionClosed{Type: wire.TypeSessionClosed, SessionID: string(id), Reason: string(n.Reason)})
+	var news [][]byte
+	if !n.Found {
+		for _, id := range n.SessionIDs {
+			news = append(news, wire.Encode(wire.SessionClosed{Type: wire.TypeSessionClosed, SessionID: string(id), Reason: string(n.Reason)}))
+		}
 	}
 	for _, r := range h.rooms[n.UserID] {
 		if n.Concerns(r.identity.UserID, r.identity.SessionID, r.identity.AuthTime) {

@@ -49,7 +49,10 @@ func (r *Registry) commitEnding(ctx context.Context, ending Ending) (stored Sess
 		return stored, false, err
 	}
 	if !ended {
-		r.states.Put(stored) // whoever ended it, what is acknowledged here is known here
+		r.states.Put(stored)
+		if stored.Status == StatusEnded { // whoever ended it, what is acknowledged here counts here, for open sockets, too
+			r.inbox.Deliver(foundEnd(stored))
+		}
 		return stored, false, nil
 	}
 	r.ended(ending, stored.Version)

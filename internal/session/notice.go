@@ -27,11 +27,17 @@ type Notice struct {
 	Reason     Reason    // of an end
 	Alert      *Alert    // of an alert
 	At         time.Time // store time, set by the store
+	Found      bool      // of an end that has been told when it came about: never published, and no news to the user's other sockets
 }
 
 // NewNotice returns a notice about sessions of a user, with an id of its own.
 func NewNotice(kind Kind, uid UserID, reason Reason, ids ...ID) Notice {
 	return Notice{ID: rand.Text(), Kind: kind, UserID: uid, Reason: reason, SessionIDs: ids}
+}
+
+// foundEnd returns the notice of an end that was not decided here. An inbox needs it once, however often the session is ended again.
+func foundEnd(s Session) Notice {
+	return Notice{ID: string(s.ID), Kind: NoticeEnded, UserID: s.UserID, SessionIDs: []ID{s.ID}, Reason: s.EndReason, Found: true}
 }
 
 // Concerns reports whether n is about the session with this id and sign-in.

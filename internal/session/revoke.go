@@ -65,10 +65,7 @@ func (r *Registry) endLive(ctx context.Context, s Session, e End, events ...Even
 			return false, err
 		}
 	}
-	stored, ended, err := r.end(ctx, s, e, events...)
-	if err == nil && !ended && stored.Status == StatusEnded { // whoever ended it, what is acknowledged here counts here, for open sockets, too
-		r.inbox.Deliver(NewNotice(NoticeEnded, stored.UserID, stored.EndReason, stored.ID))
-	}
+	_, ended, err = r.end(ctx, s, e, events...)
 	return ended, err
 }
 
