@@ -229,6 +229,7 @@ func TestAnOriginIsWrittenAsBrowsersDo(t *testing.T) {
 		"https://a.example.com": true, "https://a.example.com:8443": true, "http://a.example.com:443": true, "http://[::1]": true,
 		"https://a.example.com:443": false, "http://localhost:80": false, "https://a.example.com:": false, "http://[::1]:": false,
 		"https://*.example.com": false, "https://A.example.com": false,
+		"https://xn--mnchen-3ya.example": true, "https://münchen.example": false,
 	} {
 		if isOrigin(origin) != want {
 			t.Errorf("%q: %t", origin, !want)

@@ -148,7 +148,8 @@ func isLoopbackHost(host string) bool {
 // isOrigin accepts the serialisation of an origin that browsers send (RFC 6454, section 6.2): without the port that is the scheme's own.
 func isOrigin(origin string) bool {
 	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || strings.Contains(u.Host, "*") || strings.HasSuffix(u.Host, ":") {
+	foreign := func(r rune) bool { return r == '*' || r > unicode.MaxASCII } // browsers send names in their ASCII form, xn--
+	if err != nil || u.Host == "" || strings.ContainsFunc(u.Host, foreign) || strings.HasSuffix(u.Host, ":") {
 		return false
 	}
 	own, known := map[string]string{"https": "443", "http": "80"}[u.Scheme]
