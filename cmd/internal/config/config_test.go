@@ -148,6 +148,7 @@ func TestFaultsOfSettings(t *testing.T) {
 		variables map[string]string
 		faults    []string // the variables at fault, sorted
 	}{
+		"a period without its unit": {variables: map[string]string{"FEED_RESYNC": "15"}, faults: []string{"FEED_RESYNC"}},
 		"durations": {variables: map[string]string{"IDLE_TIMEOUT": "", "FEED_RESYNC": "-1s", "WS_AUTH_TIMEOUT": "0"},
 			faults: []string{"FEED_RESYNC", "IDLE_TIMEOUT", "WS_AUTH_TIMEOUT"}},
 		"not a duration":                  {variables: map[string]string{"IDLE_TIMEOUT": "5 minutes"}, faults: []string{"IDLE_TIMEOUT"}},

@@ -17,6 +17,9 @@ import (
 	"github.com/vigilhq/vigil/internal/session"
 )
 
+// minFeedResync is how often a feed in memory is proven, and more often than a store at a distance can be.
+const minFeedResync = 100 * time.Millisecond
+
 // complete fills in what depends on other settings.
 func (c *Config) complete() {
 	if !c.touchIntervalSet {
@@ -41,6 +44,8 @@ func (c *Config) faults(unread map[string]bool) []error {
 	} {
 		check(d > 0, variable, "must be positive; it cannot be switched off")
 	}
+	check(c.FeedResync <= 0 || c.FeedResync >= minFeedResync, "FEED_RESYNC", "%s is shorter than %s: no instance could prove so often that it is current",
+		c.FeedResync, minFeedResync)
 	if c.IdleTimeout > 0 && c.IdleWarning > 0 && !unread["IDLE_TIMEOUT"] {
 		check(c.IdleWarning < c.IdleTimeout, "IDLE_WARNING", "%s is not shorter than IDLE_TIMEOUT, %s", c.IdleWarning, c.IdleTimeout)
 		most := (c.IdleTimeout - c.IdleWarning) / 2
