@@ -101,7 +101,7 @@ func (r *replica) halt() {
 
 // awaitPings waits until pings from beyond the bound are there for the process to find first.
 func (r *replica) awaitPings() {
-	eventually(r.TB, "there are pings from beyond the bound", func() bool { return r.pingsBeyond.Load() >= r.pingsBefore+10 })
+	r.await("there are pings from beyond the bound", func() bool { return r.pingsBeyond.Load() >= r.pingsBefore+10 })
 }
 
 func (r *replica) resume() { r.now.Load().signal(syscall.SIGCONT) }
@@ -144,10 +144,17 @@ func (r *replica) reconnect() {
 
 // awaitDoubt waits until the instance says by itself that it knows nothing.
 func (r *replica) awaitDoubt() {
-	eventually(r.TB, "the instance knows that it knows nothing", func() bool {
-		status, _ := r.ask(r.ctx, http.MethodGet, "/readyz", "")
-		return status == http.StatusServiceUnavailable
-	})
+	r.await("the instance knows that it knows nothing", func() bool { return r.readiness() == http.StatusServiceUnavailable })
+}
+
+// awaitRecovery waits until nothing is wrong any more.
+func (r *replica) awaitRecovery() {
+	r.await("the instance is ready again", func() bool { return r.readiness() == http.StatusOK })
+}
+
+func (r *replica) readiness() (status int) {
+	status, _ = r.ask(r.ctx, http.MethodGet, "/readyz", "")
+	return status
 }
 
 // pass lets time go by.

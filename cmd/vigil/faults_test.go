@@ -82,7 +82,7 @@ func (tr *trial) suffer(n int, acts []*act) {
 		tr.faults[f.name]++
 	}
 	for _, r := range victims {
-		r.now.Load().awaitReady()
+		r.awaitRecovery()
 		r.upset.Store(false)
 	}
 	<-acknowledged

@@ -128,6 +128,12 @@ func (tr *trial) enroll() {
 	enrolling.Wait()
 }
 
+// await is eventually for a machine that is busy with the trial itself.
+func (tr *trial) await(what string, holds func() bool) {
+	tr.Helper()
+	within(tr.TB, 4*patience, what, holds)
+}
+
 // scatter has many sockets opened anew, since few are where something has just happened, and waits until everybody has one who should, and
 // whose end nobody has asked for.
 func (tr *trial) scatter() {
@@ -139,7 +145,7 @@ func (tr *trial) scatter() {
 		}
 		s.mu.Unlock()
 	}
-	eventually(tr.TB, "the sockets are open", func() bool {
+	tr.await("the sockets are open", func() bool {
 		for _, s := range tr.holders {
 			s.mu.Lock()
 			open := s.socket != nil
