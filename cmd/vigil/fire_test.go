@@ -179,7 +179,7 @@ func TestMassRevocationOutlivesItsInstance(t *testing.T) {
 	b := w.serve(host, "RATE_LIMITS=off", "SWEEP_INTERVAL=")
 
 	var preview answer
-	eventually(t, "a dry run", func() bool { // the emulator is busy with what it was filled with
+	patient(t, "a dry run", func() bool { // the emulator is busy with what it was filled with
 		preview = a.call(http.MethodPost, "/v1/admin/revocations", admin.idToken, map[string]any{"all": true, "dryRun": true})
 		return preview.status != http.StatusServiceUnavailable
 	})
