@@ -20,6 +20,7 @@ type replica struct {
 	now    atomic.Pointer[process]
 	upset  atomic.Bool   // something is being done to it
 	over   chan struct{} // closed when no connection is to be reset any more; nil: none is
+	resets atomic.Int64  // of connections, one after the other
 
 	pingsBefore int64 // beyond the bound, when the process was stopped
 }
@@ -73,7 +74,7 @@ const stopped = "stopped"
 var faults = []fault{
 	{"killed", (*replica).kill, nothing, (*replica).start},
 	{"without a byte from or to Firestore", func(r *replica) { r.proxy.Pause() }, (*replica).awaitDoubt, (*replica).reconnect},
-	{"reset by Firestore again and again", (*replica).reset, nothing, (*replica).reconnect},
+	{"reset by Firestore again and again", (*replica).reset, (*replica).awaitResets, (*replica).reconnect},
 	{stopped, (*replica).halt, (*replica).awaitPings, (*replica).resume},
 	{"without answers from Firestore", func(r *replica) { r.proxy.Mute() }, (*replica).awaitDoubt, (*replica).reconnect},
 	{"cut off from Firestore", (*replica).cut, (*replica).awaitDoubt, (*replica).reconnect},
@@ -116,22 +117,25 @@ func (r *replica) cut() {
 func (r *replica) reset() {
 	over := make(chan struct{})
 	r.over = over
+	r.resets.Store(0)
 	r.running.Go(func() {
-		for cut := 0; ; {
-			cut += r.proxy.Cut()
+		for {
+			r.resets.Add(int64(r.proxy.Cut()))
 			r.proxy.Restore()
 			select {
 			case <-time.After(r.hold / 10):
 			case <-over:
-				if cut < 3 {
-					r.Errorf("only %d connections were reset", cut)
-				}
 				return
 			case <-r.ctx.Done():
 				return
 			}
 		}
 	})
+}
+
+// awaitResets waits until the instance has lost more than the connections that it had.
+func (r *replica) awaitResets() {
+	eventually(r.TB, "connections are reset again and again", func() bool { return r.resets.Load() >= 3 })
 }
 
 func (r *replica) reconnect() {

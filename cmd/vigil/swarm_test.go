@@ -62,7 +62,7 @@ func TestSwarm(t *testing.T) {
 		u.Live <= u.BaselineLive || u.BaselineLive <= 0 || r.Seconds["settling"] < 0.5 {
 		t.Errorf("%+v", u)
 	}
-	if google := r.Google.(map[string]any); google["lookUps"].(float64) < 50 || google["keys"].(float64) < 1 {
+	if google := r.Google.(map[string]any); google["accounts"].(float64) < 50 || google["lookUps"].(float64) < 1 || google["keys"].(float64) < 1 {
 		t.Errorf("%+v", google)
 	}
 	if err := syscall.Kill(r.Server.PID, 0); !errors.Is(err, syscall.ESRCH) {
