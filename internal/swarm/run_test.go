@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -145,6 +146,10 @@ func TestServerThatCounts(t *testing.T) {
 			_, _ = fmt.Fprint(w, "# HELP vigil_sockets_open Open sockets.\n# TYPE vigil_sockets_open gauge\nvigil_sockets_open 1.5e+04\n")
 		case "/debug/pprof/heap?gc=1&debug=1":
 			collected++
+			stack := strings.Repeat("#\t0x1\tmain.f+0x1\tmain.go:1\n", 20)
+			for range 16 << 10 { // stacks: a server that has run for long has called for memory from so many places, some ten megabytes of text
+				_, _ = io.WriteString(w, "0: 0 [1: 16] @ 0x1\n"+stack)
+			}
 			_, _ = fmt.Fprint(w, "heap profile: 0: 0 [0: 0] @ heap/1048576\n\n# runtime.MemStats\n# HeapAlloc = 5000\n# HeapSys = 9000\n# Stack = 600 / 700\n")
 		case "/nothing/debug/pprof/heap?gc=1&debug=1":
 		default:

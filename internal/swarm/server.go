@@ -22,7 +22,7 @@ type Server struct {
 
 const (
 	opsTimeout = 30 * time.Second
-	maxMetrics = 8 << 20
+	maxOps     = 64 << 20 // bytes: a heap profile as text grows with the places that have ever called for memory
 
 	settleEvery   = 500 * time.Millisecond
 	settleSamples = 4     // in a row
@@ -102,6 +102,9 @@ func (s Server) Collect(ctx context.Context) (live int64, err error) {
 		found := 0
 		live = 0
 		err := s.get(ctx, "/debug/pprof/heap?gc=1&debug=1", func(line string) error {
+			if !strings.HasPrefix(line, "# ") { // most lines are stacks
+				return nil
+			}
 			var bytes int64
 			for _, format := range []string{"# HeapAlloc = %d", "# Stack = %d"} {
 				if _, err := fmt.Sscanf(line, format, &bytes); err == nil {
@@ -139,7 +142,7 @@ func (s Server) get(ctx context.Context, path string, read func(line string) err
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s: %s", s.Ops+path, response.Status)
 	}
-	lines := bufio.NewReader(io.LimitReader(response.Body, maxMetrics))
+	lines := bufio.NewReader(io.LimitReader(response.Body, maxOps))
 	for {
 		line, err := lines.ReadString('\n')
 		if errors.Is(err, io.EOF) {
