@@ -119,7 +119,7 @@ lint-deploy: ## the scripts of deploy/gcloud and their commands; needs ShellChec
 go-test:
 	@mkdir -p $(dir $(PROFILE))
 	@jar=$$(scripts/firestore-emulator.sh) || exit 1; \
-	set -x; FIRESTORE_EMULATOR_JAR="$$jar" $(GO) test -race -shuffle=on -timeout=15m -coverprofile=$(PROFILE) $(TESTFLAGS) ./...
+	set -x; FIRESTORE_EMULATOR_JAR="$$jar" $(GO) test -race -shuffle=on -timeout=20m -coverprofile=$(PROFILE) $(TESTFLAGS) ./...
 	@scripts/coverage.sh -q $(PROFILE)
 
 .PHONY: test-browser

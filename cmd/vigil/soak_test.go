@@ -69,15 +69,18 @@ const (
 var slack = sample{inUse: 4 << 20, resident: 16 << 20, goroutines: 25, descriptors: 25, series: 0}
 
 // grown names what is in use more and more: of the last third of the samples the median is more than a tenth above that of the third before.
-func grown(samples []sample) (found []string) {
+// Compared is what all medians are.
+func grown(samples []sample) (found, compared []string) {
 	third := len(samples) / 3
 	for _, what := range slices.Sorted(maps.Keys(slack)) {
 		before, after := median(samples[third:2*third], what), median(samples[2*third:], what)
+		says := fmt.Sprintf("%s: %.0f, and then %.0f", what, before, after)
+		compared = append(compared, says)
 		if more := after - before; more > slack[what] && more > before/10 {
-			found = append(found, fmt.Sprintf("%s: %.0f, and then %.0f", what, before, after))
+			found = append(found, says)
 		}
 	}
-	return found
+	return found, compared
 }
 
 func median(samples []sample, what string) float64 {
@@ -230,7 +233,9 @@ func (b *bath) judge() {
 		b.Logf("whether use grows can be told after %s", b.judged)
 		return
 	}
-	for _, what := range grown(b.samples) {
+	found, compared := grown(b.samples)
+	b.Log(strings.Join(compared, "; "))
+	for _, what := range found {
 		if strings.HasPrefix(what, resident) && len(buildFlags) > 0 {
 			b.Log(what) // the race detector's own memory grows with time
 			continue
@@ -270,7 +275,7 @@ func TestGrown(t *testing.T) {
 		for i := range 90 {
 			samples = append(samples, sample{goroutines: c.at(i), series: 100})
 		}
-		if found := grown(samples); (len(found) > 0) != c.want {
+		if found, _ := grown(samples); (len(found) > 0) != c.want {
 			t.Errorf("%s: %v", name, found)
 		}
 	}

@@ -144,7 +144,7 @@ func (w *world) aborts(token string, each int) {
 					w.Error(err)
 				}
 				select {
-				case <-w.returned:
+				case <-w.returned: //nolint:errcheck // refused or not
 				default: // later, or there was no request
 				}
 			}
