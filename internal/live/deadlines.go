@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 )
@@ -40,9 +41,10 @@ func NewDeadlines() *Deadlines {
 	return &Deadlines{origin: time.Now(), wake: make(chan struct{}, 1)}
 }
 
-// Arm has dl called back after in, or earlier if it is armed for an earlier time.
+// Arm has dl called back after in, at once if that is over, or earlier if it is armed for an earlier time.
 func (d *Deadlines) Arm(dl *Deadline, in time.Duration) {
-	at := time.Since(d.origin) + in
+	now := time.Since(d.origin)
+	at := now + min(max(in, 0), math.MaxInt64-now) // a sum that wrapped around would be first in the heap, and never due
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {

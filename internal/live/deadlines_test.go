@@ -1,6 +1,7 @@
 package live_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -43,6 +44,37 @@ func TestDeadlinesAreExactAndInOrder(t *testing.T) {
 			t.Errorf("fired at %v, want %v", fired, want)
 		}
 	})
+}
+
+// A session that ends between its admission and its welcome is due at the difference to no time at all, which is the least that there is.
+func TestNoDeadlineIsInTheWayOfTheOthers(t *testing.T) {
+	for name, c := range map[string]struct {
+		in   time.Duration
+		want []time.Duration
+	}{
+		"no time at all": {time.Time{}.Sub(time.Now()), []time.Duration{0, time.Second}},
+		"the past":       {-time.Hour, []time.Duration{0, time.Second}},
+		"never":          {math.MaxInt64, []time.Duration{time.Second}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := live.NewDeadlines()
+				var began time.Time
+				var fired []time.Duration
+				note := func() { fired = append(fired, time.Since(began)) }
+				d.After(c.in, note)
+				<-time.After(1) // a machine never looks in the very moment
+				began = time.Now()
+				go d.Run(t.Context())
+				d.After(time.Second, note)
+				<-time.After(time.Minute)
+				synctest.Wait()
+				if !slices.Equal(fired, c.want) {
+					t.Errorf("fired at %v, want %v", fired, c.want)
+				}
+			})
+		})
+	}
 }
 
 func TestDeadlinesOfManyAreExact(t *testing.T) {
