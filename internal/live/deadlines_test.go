@@ -52,7 +52,7 @@ func TestNoDeadlineIsInTheWayOfTheOthers(t *testing.T) {
 		in   time.Duration
 		want []time.Duration
 	}{
-		"no time at all": {time.Time{}.Sub(time.Now()), []time.Duration{0, time.Second}},
+		"no time at all": {time.Until(time.Time{}), []time.Duration{0, time.Second}},
 		"the past":       {-time.Hour, []time.Duration{0, time.Second}},
 		"never":          {math.MaxInt64, []time.Duration{time.Second}},
 	} {
